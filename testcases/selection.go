@@ -1,0 +1,93 @@
+package testcases
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// A Selection is what a case's focus and skip choose from a list of specs.
+type Selection struct {
+	caseName string
+	focus    *regexp.Regexp
+	skips    []*regexp.Regexp // the alternatives of the skip expression, to name the one that matched
+}
+
+// NewSelection compiles a case's focus and skip expressions. Cases without a
+// focus select nothing.
+func NewSelection(c *Case) (*Selection, error) {
+	s := &Selection{caseName: c.Name}
+	if c.Focus == "" {
+		return s, nil
+	}
+	var err error
+	if s.focus, err = regexp.Compile(c.Focus); err != nil {
+		return nil, fmt.Errorf("focus of %s: %w", c.Name, err)
+	}
+	for _, alternative := range splitAlternatives(c.Skip) {
+		re, err := regexp.Compile(alternative)
+		if err != nil {
+			return nil, fmt.Errorf("skip of %s: %w", c.Name, err)
+		}
+		s.skips = append(s.skips, re)
+	}
+	return s, nil
+}
+
+// Match says whether the case selects a spec and, if not, why.
+func (s *Selection) Match(spec string) (selected bool, why string) {
+	if s.focus == nil || !s.focus.MatchString(spec) {
+		return false, fmt.Sprintf("not in the focus of %s", s.caseName)
+	}
+	for _, skip := range s.skips {
+		if skip.MatchString(spec) {
+			return false, fmt.Sprintf("%s is in the skip list of %s", plain(skip.String()), s.caseName)
+		}
+	}
+	return true, ""
+}
+
+// Select returns the specs that the case selects, in their order.
+func (s *Selection) Select(specs []string) []string {
+	var selected []string
+	for _, spec := range specs {
+		if ok, _ := s.Match(spec); ok {
+			selected = append(selected, spec)
+		}
+	}
+	return selected
+}
+
+// splitAlternatives cuts an expression at its outermost bars, so that each
+// alternative can be named when it matches.
+func splitAlternatives(expression string) []string {
+	if expression == "" {
+		return nil
+	}
+	var parts []string
+	depth, class, start := 0, false, 0
+	for i := 0; i < len(expression); i++ {
+		switch b := expression[i]; {
+		case b == '\\':
+			i++
+		case class:
+			class = b != ']'
+		case b == '[':
+			class = true
+		case b == '(':
+			depth++
+		case b == ')':
+			depth--
+		case b == '|' && depth == 0:
+			parts = append(parts, expression[start:i])
+			start = i + 1
+		}
+	}
+	return append(parts, expression[start:])
+}
+
+// plain undoes the escaping of a skip expression, as the specification
+// prints it: \[Feature:SCTP\] is [Feature:SCTP].
+func plain(expression string) string {
+	return strings.NewReplacer(`\[`, `[`, `\]`, `]`).Replace(expression)
+}
