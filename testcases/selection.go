@@ -8,15 +8,22 @@ import (
 
 // A Selection is what a case's focus and skip choose from a list of specs.
 type Selection struct {
-	caseName string
 	focus    *regexp.Regexp
-	skips    []*regexp.Regexp // the alternatives of the skip expression, to name the one that matched
+	outside  string // why a spec that the focus does not match is left out
+	excludes []exclude
+}
+
+// An exclude is one alternative of a skip expression, so that the one that
+// matched can be named.
+type exclude struct {
+	expression *regexp.Regexp
+	why        string
 }
 
 // NewSelection compiles a case's focus and skip expressions. Cases without a
 // focus select nothing.
 func NewSelection(c *Case) (*Selection, error) {
-	s := &Selection{caseName: c.Name}
+	s := &Selection{outside: "not in the focus of " + c.Name}
 	if c.Focus == "" {
 		return s, nil
 	}
@@ -25,11 +32,12 @@ func NewSelection(c *Case) (*Selection, error) {
 		return nil, fmt.Errorf("focus of %s: %w", c.Name, err)
 	}
 	for _, alternative := range splitAlternatives(c.Skip) {
-		re, err := regexp.Compile(alternative)
+		expression, err := regexp.Compile(alternative)
 		if err != nil {
 			return nil, fmt.Errorf("skip of %s: %w", c.Name, err)
 		}
-		s.skips = append(s.skips, re)
+		why := fmt.Sprintf("%s is in the skip list of %s", plain(alternative), c.Name)
+		s.excludes = append(s.excludes, exclude{expression, why})
 	}
 	return s, nil
 }
@@ -37,11 +45,11 @@ func NewSelection(c *Case) (*Selection, error) {
 // Match says whether the case selects a spec and, if not, why.
 func (s *Selection) Match(spec string) (selected bool, why string) {
 	if s.focus == nil || !s.focus.MatchString(spec) {
-		return false, fmt.Sprintf("not in the focus of %s", s.caseName)
+		return false, s.outside
 	}
-	for _, skip := range s.skips {
-		if skip.MatchString(spec) {
-			return false, fmt.Sprintf("%s is in the skip list of %s", plain(skip.String()), s.caseName)
+	for _, exclude := range s.excludes {
+		if exclude.expression.MatchString(spec) {
+			return false, exclude.why
 		}
 	}
 	return true, ""
