@@ -127,3 +127,20 @@ type Finding struct {
 	Text   string      `json:"text"`
 	Source Source      `json:"source,omitzero"`
 }
+
+// Worse says whether a is worse news than b for the same check: a failure
+// beats a pass, and having run beats having been skipped.
+func Worse(a, b Status) bool { return rank(a) > rank(b) }
+
+func rank(s Status) int {
+	switch s {
+	case StatusSkip:
+		return 1
+	case StatusPass:
+		return 2
+	case StatusFail:
+		return 3
+	default:
+		return 4
+	}
+}

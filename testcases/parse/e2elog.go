@@ -1,0 +1,118 @@
+package parse
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// An e2eLog is what e2e.log says at its end. The XML is the evidence for
+// single specs; the log is there to contradict it.
+type e2eLog struct {
+	summaries []ginkgoSummary
+	lastLine  string // the last line with anything in it
+	version   string // of the cluster under test
+}
+
+// A ginkgoSummary is the line that ginkgo ends with.
+type ginkgoSummary struct {
+	line    int
+	success bool
+	counted bool   // false: "A BeforeSuite node failed so all tests were skipped."
+	special string // "Suite Timeout Elapsed", "Interrupted by User"
+
+	passed, failed, flaked, pending, skipped int
+}
+
+var (
+	summaryLine = regexp.MustCompile(`^(SUCCESS|FAIL)! -(?: (.+?) -)?- (?:(\d+) Passed \| (\d+) Failed \|(?: (\d+) Flaked \|)? (\d+) Pending \| (\d+) Skipped|A BeforeSuite node failed)`)
+	ansiCodes   = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
+	apiVersion  = regexp.MustCompile(`kube-apiserver version: (v[0-9][0-9A-Za-z.+-]{0,60})`)
+)
+
+// readE2ELog streams e2e.log. Logs hold NUL bytes, invalid UTF-8, carriage
+// returns, colours and lines of many kilobytes (spec/results.md, 1, pitfall 9).
+func readE2ELog(r io.Reader) (e2eLog, error) {
+	var log e2eLog
+	lines := newLineReader(r)
+	for {
+		text, err := lines.next()
+		if errors.Is(err, io.EOF) {
+			return log, nil
+		}
+		if err != nil {
+			return log, fmt.Errorf("line %d: %w", lines.number, err)
+		}
+		if strings.Contains(text, "\x1b[") {
+			text = ansiCodes.ReplaceAllString(text, "")
+		}
+		text = strings.TrimSpace(text)
+		if text == "" {
+			continue
+		}
+		log.lastLine = text
+		if log.version == "" && strings.Contains(text, "kube-apiserver version") {
+			if m := apiVersion.FindStringSubmatch(text); m != nil {
+				log.version = m[1]
+			}
+		}
+		if m := summaryLine.FindStringSubmatch(text); m != nil {
+			log.summaries = append(log.summaries, newSummary(lines.number, m))
+		}
+	}
+}
+
+func newSummary(line int, m []string) ginkgoSummary {
+	number := func(s string) int {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return 0 // the group did not take part in the match
+		}
+		return n
+	}
+	return ginkgoSummary{
+		line:    line,
+		success: m[1] == "SUCCESS",
+		special: m[2],
+		counted: m[3] != "",
+		passed:  number(m[3]),
+		failed:  number(m[4]),
+		flaked:  number(m[5]),
+		pending: number(m[6]),
+		skipped: number(m[7]),
+	}
+}
+
+// lineReader reads lines of any length, and keeps maxLine bytes of each.
+type lineReader struct {
+	r      *bufio.Reader
+	number int
+}
+
+func newLineReader(r io.Reader) *lineReader {
+	return &lineReader{r: bufio.NewReaderSize(r, 64<<10)}
+}
+
+// next returns the next line without its end, and io.EOF after the last.
+func (l *lineReader) next() (string, error) {
+	l.number++
+	var line []byte
+	for {
+		part, err := l.r.ReadSlice('\n')
+		if keep := maxLine - len(line); keep > 0 {
+			line = append(line, part[:min(len(part), keep)]...)
+		}
+		switch {
+		case err == nil, errors.Is(err, io.EOF) && len(line) > 0:
+			return strings.TrimRight(string(line), "\r\n"), nil
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		default:
+			return "", err
+		}
+	}
+}
