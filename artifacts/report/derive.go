@@ -1,8 +1,8 @@
 package report
 
 import (
+	"io/fs"
 	"math"
-	"path"
 	"slices"
 	"strings"
 
@@ -83,12 +83,16 @@ func reported(o *testcases.Outcome) []*testcases.Check {
 }
 
 // evidencePath is the place of a source in the archive, counted from its
-// root; empty when it is unknown.
+// root; empty when it is unknown or would lead out of the archive.
 func evidencePath(folder string, s testcases.Source) string {
-	if s.File == "" {
+	name := s.File
+	if folder != "" {
+		name = folder + "/" + name
+	}
+	if s.File == "" || !fs.ValidPath(name) {
 		return ""
 	}
-	return path.Join(folder, s.File)
+	return name
 }
 
 // A coverage says what covers one requirement.

@@ -259,7 +259,7 @@ func newDocument(a *testcases.Assessment) document {
 		Cases:        []docCase{},
 		Specs:        make([]docSpec, len(a.Specs)),
 		Traceability: newTraceability(a),
-		Provenance:   docProvenance(a.Provenance),
+		Provenance:   newProvenance(&a.Provenance),
 	}
 	if a.Catalog != nil {
 		d.Release = a.Catalog.Release
@@ -296,8 +296,11 @@ func newCase(catalog *testcases.Catalog, o *testcases.Outcome) docCase {
 		Requirements: []docRequirement{},
 		Verdict:      string(o.Verdict), Recorded: criteria(o.Recorded), RecordedFrom: o.RecordedFrom,
 		Derived: criteria(o.Derived), Complete: o.Complete, Waiver: o.Waiver,
-		Counts: docCounts(o.Counts),
-		Job:    o.Job, Build: o.Build, Folder: o.Folder,
+		Counts: docCounts{
+			Passed: o.Counts.Passed, Failed: o.Counts.Failed, Skipped: o.Counts.Skipped,
+			Errors: o.Counts.Errors, Missing: o.Counts.Missing, Extra: o.Counts.Extra,
+		},
+		Job: o.Job, Build: o.Build, Folder: o.Folder,
 		Started: o.Started, Stopped: o.Stopped, Seconds: seconds(o.Seconds),
 		Earlier:  []docEarlier{},
 		Findings: newFindings(o.Folder, o.Findings),
@@ -396,6 +399,14 @@ func newCoverage(c *coverage) docCoverage {
 		d.CoveredBy = append(d.CoveredBy, covered)
 	}
 	return d
+}
+
+func newProvenance(p *testcases.Provenance) docProvenance {
+	return docProvenance{
+		Tool: p.Tool, Engine: p.Engine, Release: p.Release, SiteDigest: p.SiteDigest, Scenario: p.Scenario,
+		KubernetesVersion: p.KubernetesVersion, Nodes: p.Nodes, Images: p.Images,
+		Started: p.Started, Stopped: p.Stopped,
+	}
 }
 
 // criteria is PASS, FAIL, or null when nothing was recorded or derived.
