@@ -1,0 +1,11 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// commands are all commands, one file each.
+func (a *app) commands() []*cobra.Command {
+	return []*cobra.Command{
+		newCatalogCmd(a),
+		a.versionCmd(),
+	}
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/anuket-project/xtci/config"
+	"github.com/anuket-project/xtci/testcases"
+)
+
+// defaultConfig is read when it is there and --config names nothing else.
+const defaultConfig = "xtci.yaml"
+
+// An app is what all commands share: where output goes, and the flags that
+// every command has.
+type app struct {
+	out, err io.Writer
+	environ  []string
+
+	configFile string
+	sets       []string
+	output     string
+	logLevel   string
+	log        *slog.Logger
+}
+
+// main runs one command line and returns the exit code.
+func (a *app) main(ctx context.Context, args []string) int {
+	root := a.rootCmd()
+	root.SetArgs(args)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	return a.exitCode(root.ExecuteContext(ctx))
+}
+
+func (a *app) rootCmd() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "xtci",
+		Short: "Prove that a Kubernetes platform conforms to Anuket RC2",
+		Long: `xtci proves that a Kubernetes platform conforms to the Anuket Reference
+Conformance for Kubernetes (RC2). It runs the campaign of test cases, makes one
+signed archive of everything that came out, and reviews such archives offline.
+
+Results go to stdout, everything else to stderr.
+
+` + exitStatus,
+		Example: `  xtci run --replay testcases/testdata/sample --tag EXAMPLE1
+  xtci publish EXAMPLE1
+  xtci review EXAMPLE1.zip`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.start() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.configFile, "config", "", "the site's `FILE` (default: "+defaultConfig+", when it is there)")
+	flags.StringArrayVar(&a.sets, "set", nil, "set one key of the site: `KEY=VALUE` (may be repeated)")
+	flags.StringVarP(&a.output, "output", "o", "text", "how to print results: text or json")
+	flags.StringVar(&a.logLevel, "log-level", "warn", "what to log on stderr: debug, info, warn or error")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
+	})
+	root.AddCommand(a.commands()...)
+	return root
+}
+
+// start checks the flags that all commands have.
+func (a *app) start() error {
+	if a.output != "text" && a.output != "json" {
+		return usage(fmt.Errorf("--output %s: want text or json", a.output))
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
+		return usage(fmt.Errorf("--log-level %s: want debug, info, warn or error", a.logLevel))
+	}
+	a.log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
+	return nil
+}
+
+// json says whether results are wanted as JSON.
+func (a *app) json() bool { return a.output == "json" }
+
+// printJSON prints one JSON document.
+func (a *app) printJSON(v any) error {
+	encoder := json.NewEncoder(a.out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
+}
+
+// site loads the site from file, environment and flags.
+func (a *app) site() (config.Site, error) {
+	file := a.configFile
+	if file == "" {
+		if _, err := os.Stat(defaultConfig); err == nil {
+			file = defaultConfig
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return config.Site{}, usage(err)
+		}
+	}
+	site, err := config.Load(config.Options{File: file, Environ: a.environ, Set: a.sets})
+	return site, usage(err)
+}
+
+// release returns the release that the site names.
+func (a *app) release() (string, error) {
+	site, err := a.site()
+	return site.Release, err
+}
+
+// catalog loads the catalogue of the site's release.
+func (a *app) catalog() (*testcases.Catalog, error) {
+	release, err := a.release()
+	if err != nil {
+		return nil, err
+	}
+	catalog, err := testcases.Load(release)
+	return catalog, usage(err)
+}
+
+// findCase returns a case of the catalogue, or an error that names its like.
+func findCase(catalog *testcases.Catalog, name string) (*testcases.Case, error) {
+	if c, ok := catalog.Case(name); ok {
+		return c, nil
+	}
+	var names []string
+	for i := range catalog.Cases {
+		names = append(names, catalog.Cases[i].Name)
+	}
+	return nil, usage(fmt.Errorf("no test case %q in %s: did you mean %s? (xtci catalog lists them)", name, catalog.Release, config.Nearest(names, name)))
+}
+
+// exactArgs wants one argument for each name.
+func exactArgs(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != len(names) {
+			return usage(fmt.Errorf("%s: want %s, got %d arguments (see %s --help)", cmd.CommandPath(), strings.Join(names, " "), len(args), cmd.CommandPath()))
+		}
+		return nil
+	}
+}
