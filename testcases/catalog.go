@@ -27,6 +27,12 @@ type Catalog struct {
 
 	// SpecList names the embedded list of the release's e2e specs.
 	SpecList SpecList `yaml:"spec_list" json:"spec_list"`
+	// Conformance names the embedded titles of the release's conformance tests.
+	Conformance ConformanceList `yaml:"conformance" json:"conformance"`
+
+	// Read on first use and kept; set by Load.
+	specs         func() ([]string, error)
+	documentation func() (map[string]Documentation, error)
 }
 
 // A Specification is the document that a catalogue was read from.
@@ -41,8 +47,18 @@ type Specification struct {
 type Phase struct {
 	Name      string `yaml:"name" json:"name"` // healthcheck, smoke, ...
 	Container string `yaml:"container" json:"container"`
-	Execution string `yaml:"execution" json:"execution"` // sequential or parallel
+	Execution string `yaml:"execution" json:"execution"` // Sequential or Parallel
 }
+
+// How the cases of a phase run.
+const (
+	Sequential = "sequential"
+	Parallel   = "parallel"
+)
+
+// driverE2E is the driver that runs Kubernetes' e2e suite, the one with a
+// focus.
+const driverE2E = "e2e_testing"
 
 // A Case is one test case: one run of one container.
 type Case struct {
@@ -73,14 +89,23 @@ type Case struct {
 
 	// Scenarios are the rows of RC2 table 2.1.
 	Scenarios []Scenario `yaml:"scenarios,omitempty" json:"scenarios,omitempty"`
-	// Requirements are ids into the catalogue's requirements, the section
-	// that table 2.5 names first.
+	// Dependencies are environment variables that must match a pattern, or
+	// the container skips the case and records nothing.
+	Dependencies map[string]string `yaml:"dependencies,omitempty" json:"dependencies,omitempty"`
+
+	// Requirements are ids into the catalogue's requirements, never empty:
+	// those that the specification names itself, the section in table 2.5
+	// first. For a case outside table 2.5, the section whose tests it runs.
 	Requirements []string `yaml:"requirements" json:"requirements"`
+	// Derived are further ids that match the case by their text alone: RC2
+	// and RA2 never say which case covers them.
+	Derived []string `yaml:"derived,omitempty" json:"derived,omitempty"`
 	// Notes say where text and container differ.
 	Notes []string `yaml:"notes,omitempty" json:"notes,omitempty"`
 }
 
-// A FocusList is a focus and its skip list as the specification prints them.
+// A FocusList is a focus and its skip list as the specification prints them,
+// with the section that prints them.
 type FocusList struct {
 	Focus string   `yaml:"focus" json:"focus"`
 	Skip  []string `yaml:"skip" json:"skip"`
@@ -103,7 +128,8 @@ type Requirement struct {
 	Level    Level    `yaml:"level,omitempty" json:"level,omitempty"`
 	URL      string   `yaml:"url" json:"url"`
 	Traces   []string `yaml:"traces,omitempty" json:"traces,omitempty"` // ids of what it comes from
-	// NotCovered says, when no test case covers the requirement, why.
+	// NotCovered says why no test case covers the requirement. It is empty
+	// exactly where a case does.
 	NotCovered string `yaml:"not_covered,omitempty" json:"not_covered,omitempty"`
 }
 
@@ -113,7 +139,10 @@ type Feature struct {
 	Label       string `yaml:"label" json:"label"`
 	Mandatory   bool   `yaml:"mandatory" json:"mandatory"`
 	Description string `yaml:"description,omitempty" json:"description,omitempty"`
-	URL         string `yaml:"url" json:"url"`
+	// Link is where the table itself points for the feature.
+	Link string `yaml:"link,omitempty" json:"link,omitempty"`
+	// URL is the table's section.
+	URL string `yaml:"url" json:"url"`
 }
 
 // A Contradiction is where the specifications disagree with each other or
@@ -131,6 +160,7 @@ type Contradiction struct {
 type SoftwareTable struct {
 	Table string     `yaml:"table" json:"table"`
 	Title string     `yaml:"title" json:"title"`
+	URL   string     `yaml:"url" json:"url"`
 	Rows  []Software `yaml:"rows" json:"rows"`
 }
 
@@ -147,6 +177,19 @@ type SpecList struct {
 	Count   int    `yaml:"count" json:"count"`
 	// Varying are the names that not every patch release lists.
 	Varying []string `yaml:"varying" json:"varying"`
+}
+
+// A ConformanceList is the list of the release's conformance tests.
+type ConformanceList struct {
+	File  string `yaml:"file" json:"file"` // embedded, gzip
+	Count int    `yaml:"count" json:"count"`
+}
+
+// Documentation is what Kubernetes documents of a conformance test.
+type Documentation struct {
+	Title   string `json:"title"`
+	Release string `json:"release"` // the Kubernetes release that introduced it
+	Link    string `json:"link"`    // its source
 }
 
 // Case returns the case of that name.
