@@ -1,13 +1,84 @@
 package report
 
 import (
-	"errors"
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
 	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/anuket-project/xtci/testcases"
 )
 
-// HTML writes the report for people.
+//go:embed page
+var pageFiles embed.FS
+
+// HTML writes the report for people: one page that needs no network and no
+// script, and whose links to evidence are relative to the archive's root.
 func HTML(w io.Writer, a *testcases.Assessment) error {
-	return errors.New("report.html: not written yet")
+	templates, err := template.New("page.html").Funcs(template.FuncMap{
+		"n":       thousands,
+		"kind":    strings.ToLower,
+		"missing": func() badge { return missingBadge },
+	}).ParseFS(pageFiles, "page/*.html")
+	if err != nil {
+		return fmt.Errorf("parse the page's templates: %w", err)
+	}
+	style, err := pageFiles.ReadFile("page/style.css")
+	if err != nil {
+		return fmt.Errorf("read the page's style: %w", err)
+	}
+	v := newPage(a)
+	v.Style = template.CSS("\n" + string(style))
+	v.Policy = contentSecurityPolicy(string(v.Style))
+	var page bytes.Buffer
+	if err := templates.Execute(&page, v); err != nil {
+		return fmt.Errorf("make report.html: %w", err)
+	}
+	if _, err := w.Write(showInvisible(page.Bytes())); err != nil {
+		return fmt.Errorf("write report.html: %w", err)
+	}
+	return nil
+}
+
+// contentSecurityPolicy forbids the page everything but its own style and
+// images that it carries itself.
+func contentSecurityPolicy(style string) string {
+	sum := sha256.Sum256([]byte(style))
+	return strings.Join([]string{
+		"default-src 'none'",
+		"style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'",
+		"img-src data:",
+		"base-uri 'none'",
+		"form-action 'none'",
+	}, "; ")
+}
+
+// showInvisible spells out the characters of a page that nobody would see:
+// controls, and marks that turn the direction of text around or have no
+// width. A name must not look like another one. It works on the whole page,
+// so that no template can forget it; the page's own text has none of them.
+func showInvisible(page []byte) []byte {
+	out := make([]byte, 0, len(page))
+	for len(page) > 0 {
+		r, size := utf8.DecodeRune(page)
+		switch {
+		case r == '\r' && len(page) > 1 && page[1] == '\n': // a line end of a log
+		case r == '\n' || r == '\t' || !isInvisible(r):
+			out = utf8.AppendRune(out, r) // of an invalid byte, U+FFFD
+		default:
+			out = fmt.Appendf(out, "⟨U+%04X⟩", r)
+		}
+		page = page[size:]
+	}
+	return out
+}
+
+func isInvisible(r rune) bool {
+	return r >= 0x80 && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || r < 0x20 || r == 0x7f
 }

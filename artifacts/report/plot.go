@@ -1,0 +1,269 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/anuket-project/xtci/testcases"
+)
+
+// mssPrefix begins the names of figures that were measured at one maximum
+// segment size, such as "MSS 96" (spec/results.md, section 5).
+const mssPrefix = "MSS "
+
+// Size of the plot and its margins, in the units of its drawing.
+const (
+	plotWidth, plotHeight = 760, 400
+	plotLeft, plotRight   = 64, 36
+	plotTop, plotBottom   = 16, 48
+)
+
+// logRatio is the ratio of the biggest to the smallest figure from which the
+// axis is logarithmic: paths within a node are some 100 times as fast.
+const logRatio = 20
+
+// A plot is a line plot of throughput over segment size.
+type plot struct {
+	Width, Height            int
+	Left, Right, Top, Bottom int // the frame
+	Unit                     string
+	Logarithmic              bool
+	X, Y                     []tick
+	Series                   []series
+	Description              string
+}
+
+type tick struct {
+	At    string
+	Label string
+}
+
+type series struct {
+	Index  int // selects colour and dashes
+	Name   string
+	Path   string
+	Points []point
+	Label  point // where the line is numbered
+	Number string
+	Range  string
+}
+
+type point struct{ X, Y string }
+
+type measurement struct{ mss, value float64 }
+
+// newPlot plots the checks that have figures at several segment sizes. A
+// figure of 0 was not measured and leaves a gap. Without figures there is no
+// plot.
+func newPlot(checks []testcases.Check) *plot {
+	p := &plot{
+		Width: plotWidth, Height: plotHeight,
+		Left: plotLeft, Right: plotWidth - plotRight, Top: plotTop, Bottom: plotHeight - plotBottom,
+	}
+	x, y := newSpan(), newSpan()
+	var lines [][]measurement
+	for i := range checks {
+		samples, unit := samplesOf(&checks[i])
+		if len(samples) < 2 {
+			continue
+		}
+		for _, s := range samples {
+			x.add(s.mss)
+			if s.value > 0 {
+				y.add(s.value)
+			}
+		}
+		p.Unit = unit
+		lines = append(lines, samples)
+		number, _, _ := strings.Cut(checks[i].Name, " ")
+		p.Series = append(p.Series, series{Index: len(p.Series) % 10, Name: checks[i].Name, Number: shorten(number, 3)})
+	}
+	if len(lines) == 0 || y.empty() || x.low == x.high {
+		return nil
+	}
+	p.Logarithmic = y.high/y.low > logRatio
+	toX := scale(x.low, x.high, float64(p.Left), float64(p.Right), false)
+	p.Y, y = yTicks(y, p.Logarithmic)
+	toY := scale(y.low, y.high, float64(p.Bottom), float64(p.Top), p.Logarithmic)
+	for i := range p.Y {
+		value, _ := strconv.ParseFloat(p.Y[i].At, 64)
+		p.Y[i].At = coordinate(toY(value))
+	}
+	p.X = xTicks(x, toX)
+	for i, samples := range lines {
+		p.Series[i].draw(samples, toX, toY)
+	}
+	p.Description = fmt.Sprintf("%d network paths, throughput in %s over maximum segment sizes of %g to %g bytes. The table below has every figure.",
+		len(lines), p.Unit, x.low, x.high)
+	return p
+}
+
+// samplesOf are the figures of a check that were measured at a segment size.
+func samplesOf(c *testcases.Check) (samples []measurement, unit string) {
+	for _, f := range c.Figures {
+		size, ok := strings.CutPrefix(f.Name, mssPrefix)
+		if !ok || finite(f.Value) == nil || f.Value < 0 {
+			continue
+		}
+		mss, err := strconv.ParseFloat(size, 64)
+		if err != nil || finite(mss) == nil {
+			continue
+		}
+		samples, unit = append(samples, measurement{mss, f.Value}), f.Unit
+	}
+	return samples, unit
+}
+
+// draw makes the line of a series, broken where nothing was measured.
+func (s *series) draw(samples []measurement, toX, toY func(float64) float64) {
+	var path strings.Builder
+	measured := newSpan()
+	move := "M"
+	for _, sample := range samples {
+		if sample.value == 0 {
+			move = "M"
+			continue
+		}
+		measured.add(sample.value)
+		at := point{coordinate(toX(sample.mss)), coordinate(toY(sample.value))}
+		path.WriteString(move + at.X + " " + at.Y)
+		move = "L"
+		s.Points = append(s.Points, at)
+		s.Label = at
+	}
+	s.Path = path.String()
+	if measured.empty() {
+		s.Range = "not measured"
+	} else {
+		s.Range = number(measured.low) + " to " + number(measured.high)
+	}
+}
+
+// A span is the smallest interval that holds some values.
+type span struct{ low, high float64 }
+
+func newSpan() span { return span{math.Inf(1), math.Inf(-1)} }
+
+func (s *span) add(v float64) { s.low, s.high = min(s.low, v), max(s.high, v) }
+
+func (s span) empty() bool { return s.low > s.high }
+
+// scale maps [low, high] to [from, to], by their logarithms if asked to.
+func scale(low, high, from, to float64, logarithmic bool) func(float64) float64 {
+	if logarithmic {
+		low, high = math.Log10(low), math.Log10(high)
+	}
+	return func(v float64) float64 {
+		if logarithmic {
+			v = math.Log10(v)
+		}
+		return from + (v-low)/(high-low)*(to-from)
+	}
+}
+
+// yTicks are round values over a span, and the span widened to them. Their At
+// is still the value.
+func yTicks(s span, logarithmic bool) ([]tick, span) {
+	var values []float64
+	if logarithmic {
+		low, high := math.Floor(math.Log10(s.low)), math.Ceil(math.Log10(s.high))
+		step := math.Ceil((high - low) / 12)
+		for e := low; e < high+step; e += step {
+			values = append(values, math.Pow(10, e))
+		}
+	} else {
+		step := math.Pow(10, math.Floor(math.Log10(s.high)))
+		for _, divisor := range []float64{1, 2, 4} {
+			if s.high/(step/divisor) >= 4 {
+				step /= divisor
+				break
+			}
+		}
+		for v := 0.0; v < s.high+step; v += step {
+			values = append(values, v)
+		}
+	}
+	ticks := make([]tick, len(values))
+	for i, v := range values {
+		ticks[i] = tick{At: strconv.FormatFloat(v, 'g', -1, 64), Label: number(v)}
+	}
+	return ticks, span{values[0], values[len(values)-1]}
+}
+
+// xTicks are some seven evenly spaced segment sizes.
+func xTicks(s span, toX func(float64) float64) []tick {
+	const intervals = 6
+	ticks := make([]tick, intervals+1)
+	for i := range ticks {
+		v := math.Round(s.low + (s.high-s.low)*float64(i)/intervals)
+		ticks[i] = tick{At: coordinate(toX(v)), Label: number(v)}
+	}
+	return ticks
+}
+
+func coordinate(v float64) string { return strconv.FormatFloat(v, 'f', 1, 64) }
+
+// number writes a value for people: with separators when it is big, and with
+// no more digits than it has.
+func number(v float64) string {
+	switch {
+	case finite(v) == nil:
+		return "no number"
+	case math.Abs(v) >= 1e15:
+		return strconv.FormatFloat(v, 'g', 4, 64)
+	case math.Abs(v) >= 1000:
+		return thousands(int(math.Round(v)))
+	default:
+		return strconv.FormatFloat(math.Round(v*1000)/1000, 'f', -1, 64)
+	}
+}
+
+// A figureTable has a row for each check and a column for each figure, in
+// the order that the checks bring them.
+type figureTable struct {
+	Columns []column
+	Rows    []figureRow
+}
+
+type column struct{ Name, Unit string }
+
+type figureRow struct {
+	Check  string
+	Badge  badge
+	Reason string
+	Source link
+	Cells  []string
+}
+
+// maxColumns bounds the columns of a table; netperf has 23 figures.
+const maxColumns = 64
+
+func newFigureTable(checks []testcases.Check) *figureTable {
+	t := &figureTable{}
+	index := make(map[column]int)
+	for i := range checks {
+		for _, f := range checks[i].Figures {
+			c := column{f.Name, f.Unit}
+			if _, ok := index[c]; !ok && len(t.Columns) < maxColumns {
+				index[c] = len(t.Columns)
+				t.Columns = append(t.Columns, c)
+			}
+		}
+	}
+	for i := range checks[:min(len(checks), maxRows)] {
+		c := &checks[i]
+		row := figureRow{Check: c.Name, Badge: checkBadge(c), Reason: c.Reason, Cells: make([]string, len(t.Columns))}
+		for _, f := range c.Figures {
+			if at, ok := index[column{f.Name, f.Unit}]; ok {
+				row.Cells[at] = number(f.Value)
+			}
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	if len(t.Rows) == 0 {
+		return nil
+	}
+	return t
+}
