@@ -47,13 +47,13 @@ type Specification struct {
 type Phase struct {
 	Name      string `yaml:"name" json:"name"` // healthcheck, smoke, ...
 	Container string `yaml:"container" json:"container"`
-	Execution string `yaml:"execution" json:"execution"` // Sequential or Parallel
+	Execution string `yaml:"execution" json:"execution"` // ExecutionSequential or ExecutionParallel
 }
 
 // How the cases of a phase run.
 const (
-	Sequential = "sequential"
-	Parallel   = "parallel"
+	ExecutionSequential = "sequential"
+	ExecutionParallel   = "parallel"
 )
 
 // driverE2E is the driver that runs Kubernetes' e2e suite, the one with a

@@ -8,8 +8,11 @@ import (
 
 // A Selection is what a case's focus and skip choose from a list of specs.
 type Selection struct {
-	focus    *regexp.Regexp
-	outside  string // why a spec that the focus does not match is left out
+	focus   *regexp.Regexp
+	skip    *regexp.Regexp // nil: skips nothing
+	outside string         // why a spec that the focus does not match is left out
+	skipped string         // why a spec is left out when no alternative can be named
+	// excludes are the alternatives of skip. They decide nothing.
 	excludes []exclude
 }
 
@@ -23,7 +26,10 @@ type exclude struct {
 // NewSelection compiles a case's focus and skip expressions. Cases without a
 // focus select nothing.
 func NewSelection(c *Case) (*Selection, error) {
-	s := &Selection{outside: "not in the focus of " + c.Name}
+	s := &Selection{
+		outside: "not in the focus of " + c.Name,
+		skipped: "in the skip list of " + c.Name,
+	}
 	if c.Focus == "" {
 		return s, nil
 	}
@@ -31,10 +37,16 @@ func NewSelection(c *Case) (*Selection, error) {
 	if s.focus, err = regexp.Compile(c.Focus); err != nil {
 		return nil, fmt.Errorf("focus of %s: %w", c.Name, err)
 	}
+	if c.Skip == "" {
+		return s, nil
+	}
+	if s.skip, err = regexp.Compile(c.Skip); err != nil {
+		return nil, fmt.Errorf("skip of %s: %w", c.Name, err)
+	}
 	for _, alternative := range splitAlternatives(c.Skip) {
 		expression, err := regexp.Compile(alternative)
 		if err != nil {
-			return nil, fmt.Errorf("skip of %s: %w", c.Name, err)
+			continue // only in one piece: \Qa|b\E
 		}
 		why := fmt.Sprintf("%s is in the skip list of %s", plain(alternative), c.Name)
 		s.excludes = append(s.excludes, exclude{expression, why})
@@ -42,17 +54,21 @@ func NewSelection(c *Case) (*Selection, error) {
 	return s, nil
 }
 
-// Match says whether the case selects a spec and, if not, why.
+// Match says whether the case selects a spec and, if not, why. The whole
+// expressions decide, as they do in the container.
 func (s *Selection) Match(spec string) (selected bool, why string) {
 	if s.focus == nil || !s.focus.MatchString(spec) {
 		return false, s.outside
+	}
+	if s.skip == nil || !s.skip.MatchString(spec) {
+		return true, ""
 	}
 	for _, exclude := range s.excludes {
 		if exclude.expression.MatchString(spec) {
 			return false, exclude.why
 		}
 	}
-	return true, ""
+	return false, s.skipped
 }
 
 // Select returns the specs that the case selects, in their order.
@@ -73,15 +89,20 @@ func splitAlternatives(expression string) []string {
 		return nil
 	}
 	var parts []string
-	depth, class, start := 0, false, 0
+	depth, class, start := 0, 0, 0 // class: where the content of a character class begins
 	for i := 0; i < len(expression); i++ {
 		switch b := expression[i]; {
 		case b == '\\':
 			i++
-		case class:
-			class = b != ']'
+		case class > 0:
+			if b == ']' && i > class { // []a] holds a bracket
+				class = 0
+			}
 		case b == '[':
-			class = true
+			class = i + 1
+			if strings.HasPrefix(expression[class:], "^") {
+				class++
+			}
 		case b == '(':
 			depth++
 		case b == ')':

@@ -44,8 +44,8 @@ func (v *validator) phases() {
 			v.errorf(at, "phase %s is there twice", p.Name)
 		}
 		seen[p.Name] = true
-		if p.Execution != Sequential && p.Execution != Parallel {
-			v.errorf(append(at, "execution"), "execution of %s is %q, want %s or %s", p.Name, p.Execution, Sequential, Parallel)
+		if p.Execution != ExecutionSequential && p.Execution != ExecutionParallel {
+			v.errorf(append(at, "execution"), "execution of %s is %q, want %s or %s", p.Name, p.Execution, ExecutionSequential, ExecutionParallel)
 		}
 	}
 }
