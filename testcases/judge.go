@@ -1,11 +1,440 @@
 package testcases
 
-// Count counts checks by what became of them. Informative failures, and
-// checks of set-up and tear-down that broke, are counted as what they are.
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// specListTolerance is how many names of the release's spec list a run may
+// lack and still be called a run of that release: its patch releases differ
+// by ten (7,042 to 7,052 specs in v1.23).
+const specListTolerance = 20
+
+// A Run is what is known of one run of a case.
+type Run struct {
+	Case *Case
+	// Record is what the container pushed, or nil.
+	Record *Record
+	// LogCriteria is the result that the container's own log names. It
+	// stands in for the record only when RecordLost is set.
+	LogCriteria string
+	// RecordLost says that records of the campaign are known to be lost:
+	// the index of a classic zip holds one page (spec/jobs.md, fault 3).
+	RecordLost bool
+	// Evidence is what a parser derived; HasEvidence whether there was a
+	// folder with files to parse.
+	Evidence    Evidence
+	HasEvidence bool
+
+	Job, Build, Folder string
+	Earlier            []EarlierRun
+}
+
+// A Judge holds what verdicts are measured by.
+type Judge struct {
+	catalog *Catalog
+	specs   []string // of the release, as its newest patch release lists them
+	varying map[string]bool
+	docs    map[string]Documentation
+}
+
+// NewJudge returns the judge of a catalogue's release.
+func NewJudge(catalog *Catalog) (*Judge, error) {
+	specs, err := catalog.Specs()
+	if err != nil {
+		return nil, err
+	}
+	docs, err := catalog.Documentation()
+	if err != nil {
+		return nil, err
+	}
+	j := &Judge{catalog: catalog, specs: specs, varying: map[string]bool{}, docs: docs}
+	for _, name := range catalog.SpecList.Varying {
+		j.varying[name] = true
+	}
+	return j, nil
+}
+
+// Campaign judges a whole campaign. Waivers give, by case, a reviewer's
+// reason to accept it in spite of its findings.
+func (j *Judge) Campaign(tag string, runs []Run, waivers map[string]string) (*Assessment, error) {
+	a := &Assessment{BuildTag: tag, Catalog: j.catalog}
+	shared := j.sharedList(runs)
+	for i := range j.catalog.Cases {
+		c := &j.catalog.Cases[i]
+		run := Run{Case: c}
+		if at := slices.IndexFunc(runs, func(r Run) bool { return r.Case.Name == c.Name }); at >= 0 {
+			run = runs[at]
+		} else if !c.Default {
+			continue // nobody asked for it
+		}
+		outcome, err := j.outcome(run, shared)
+		if err != nil {
+			return nil, err
+		}
+		if reason, ok := waivers[c.Name]; ok && outcome.Verdict != VerdictPass {
+			outcome.Waiver = reason
+		}
+		a.Outcomes = append(a.Outcomes, outcome)
+	}
+	a.conclude()
+	a.Specs = j.mergeSpecs(a.Outcomes)
+	return a, nil
+}
+
+// Case judges one run by itself.
+func (j *Judge) Case(run Run) (Outcome, error) {
+	return j.outcome(run, j.specs)
+}
+
+// WithoutWaivers returns the assessment as it is when nothing is waived.
+func (a *Assessment) WithoutWaivers() *Assessment {
+	plain := *a
+	plain.Outcomes = slices.Clone(a.Outcomes)
+	for i := range plain.Outcomes {
+		plain.Outcomes[i].Waiver = ""
+	}
+	plain.conclude()
+	return &plain
+}
+
+// conclude draws the verdict on the campaign from those on its mandatory
+// cases. Optional cases never change it.
+func (a *Assessment) conclude() {
+	a.Verdict, a.Reasons = Conformant, []string{}
+	mandatory := 0
+	for i := range a.Outcomes {
+		outcome := &a.Outcomes[i]
+		if !outcome.Case.Mandatory {
+			continue
+		}
+		mandatory++
+		switch {
+		case outcome.Verdict == VerdictPass:
+		case outcome.Waiver != "":
+			if a.Verdict == Conformant {
+				a.Verdict = ConformantWithWaivers
+			}
+		default:
+			a.Verdict = NotConformant
+			a.Reasons = append(a.Reasons, fmt.Sprintf("%s: %s", outcome.Case.Name, outcome.Summary()))
+		}
+	}
+	if mandatory == 0 {
+		a.Verdict = NotConformant
+		a.Reasons = append(a.Reasons, "the catalogue names no mandatory case")
+	}
+}
+
+// Summary says in one sentence what the verdict on the case rests on.
+func (o *Outcome) Summary() string {
+	if o.Verdict == VerdictPass {
+		return fmt.Sprintf("pass: %s", o.Counts)
+	}
+	for _, kind := range []FindingKind{FindingConflict, FindingFailure, FindingIncomplete} {
+		for _, finding := range o.Findings {
+			if finding.Kind == kind {
+				return fmt.Sprintf("%s: %s", o.Verdict, finding.Text)
+			}
+		}
+	}
+	return string(o.Verdict)
+}
+
+// String gives the counts in words, leaving out what is zero.
+func (n Counts) String() string {
+	parts := []string{fmt.Sprintf("%d passed", n.Passed)}
+	for _, part := range []struct {
+		n    int
+		word string
+	}{{n.Failed, "failed"}, {n.Errors, "broke off"}, {n.Skipped, "skipped"}, {n.Missing, "not executed"}, {n.Extra, "not selected but run"}} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.word))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// outcome judges one run. The list shared by the campaign's suites stands in
+// where the run's own files do not list the release's specs.
+func (j *Judge) outcome(run Run, shared []string) (Outcome, error) {
+	o := Outcome{
+		Case: run.Case, Checks: run.Evidence.Checks, Facts: run.Evidence.Facts,
+		Findings: slices.Clone(run.Evidence.Findings), Missing: []MissingCheck{},
+		Job: run.Job, Build: run.Build, Folder: run.Folder, Earlier: run.Earlier,
+	}
+	o.recorded(run)
+	if !run.HasEvidence {
+		o.find(FindingIncomplete, "no evidence: the campaign holds no file of this case")
+	}
+	if run.HasEvidence && run.Case.Focus != "" {
+		if err := j.completeSpecs(&o, shared); err != nil {
+			return o, err
+		}
+	}
+	o.completeScenarios(run.HasEvidence)
+	j.annotate(&o)
+	o.Counts = Count(o.Checks)
+	o.Counts.Missing = len(o.Missing)
+	o.derive(run.HasEvidence)
+	o.judge(run)
+	slices.SortStableFunc(o.Findings, func(a, b Finding) int { return a.Kind.order() - b.Kind.order() })
+	return o, nil
+}
+
+func (o *Outcome) find(kind FindingKind, format string, args ...any) {
+	o.Findings = append(o.Findings, Finding{Kind: kind, Text: fmt.Sprintf(format, args...)})
+}
+
+// recorded takes over what the container pushed.
+func (o *Outcome) recorded(run Run) {
+	if run.Record != nil {
+		o.Recorded, o.RecordedFrom = run.Record.Criteria, "record"
+		o.Started, o.Stopped = text(run.Record.StartDate), text(run.Record.StopDate)
+		o.Seconds = elapsed(o.Started, o.Stopped)
+		return
+	}
+	if c := Criteria(run.LogCriteria); run.RecordLost && (c == CriteriaPass || c == CriteriaFail) {
+		o.Recorded, o.RecordedFrom = c, "log"
+		o.find(FindingNote, "its record is not in the index, which holds one page only: the result is taken from the container's log")
+		return
+	}
+	switch {
+	case run.LogCriteria != "":
+		o.find(FindingIncomplete, "no record was pushed; the container's log says %s", run.LogCriteria)
+	case run.HasEvidence:
+		o.find(FindingIncomplete, "no record was pushed and the container's log names no result: it crashed, or was stopped")
+	default:
+		o.find(FindingIncomplete, "no record: the case was not run, was skipped, or crashed before it pushed its result")
+	}
+}
+
+// completeSpecs names the specs that the case selects and that were not
+// executed. Which specs there were to select from is what ginkgo's files
+// list; and that list must be the release's, or it proves nothing.
+func (j *Judge) completeSpecs(o *Outcome, shared []string) error {
+	selection, err := NewSelection(o.Case)
+	if err != nil {
+		return err
+	}
+	listed := map[string]*Check{}
+	var own []string
+	setup := ""
+	for i := range o.Checks {
+		check := &o.Checks[i]
+		if check.Class == ClassSetup || check.Class == ClassTeardown {
+			if setup == "" && check.Class == ClassSetup {
+				setup = fmt.Sprintf("%s failed: %s", check.Name, check.Reason)
+			}
+			continue
+		}
+		listed[check.Name] = check
+		own = append(own, check.Name)
+	}
+	absent := j.absent(listed)
+	universe := own
+	if len(absent) > specListTolerance {
+		universe = append(slices.Clone(shared), own...)
+		if len(own) == 0 {
+			o.find(FindingIncomplete, "no spec is listed: nothing shows what was executed")
+		} else {
+			o.find(FindingIncomplete, "the files list %d of the release's %d specs, and lack %d: they were cut or are of another release (first: %q)",
+				len(j.specs)-len(absent), len(j.specs), len(absent), absent[0])
+		}
+	} else {
+		for _, name := range absent {
+			if !j.varying[name] {
+				universe = append(universe, name)
+			}
+		}
+	}
+	o.missing(universe, listed, selection, setup)
+	return nil
+}
+
+// absent returns the specs of the release that are not listed.
+func (j *Judge) absent(listed map[string]*Check) []string {
+	var absent []string
+	for _, name := range j.specs {
+		if listed[name] == nil {
+			absent = append(absent, name)
+		}
+	}
+	return absent
+}
+
+// sharedList is what the binary of the campaign lists, judged by the first
+// suite that lists the release's specs: the patch release is the same for all.
+func (j *Judge) sharedList(runs []Run) []string {
+	for _, run := range runs {
+		listed := map[string]*Check{}
+		for i := range run.Evidence.Checks {
+			listed[run.Evidence.Checks[i].Name] = &run.Evidence.Checks[i]
+		}
+		absent := j.absent(listed)
+		if run.Case.Focus == "" || len(absent) > specListTolerance {
+			continue
+		}
+		gone := map[string]bool{}
+		for _, name := range absent {
+			gone[name] = j.varying[name]
+		}
+		return slices.DeleteFunc(slices.Clone(j.specs), func(name string) bool { return gone[name] })
+	}
+	return j.specs
+}
+
+func (o *Outcome) missing(universe []string, listed map[string]*Check, selection *Selection, setup string) {
+	asked := map[string]bool{}
+	for _, name := range universe {
+		check := listed[name]
+		if asked[name] || check != nil && check.Ran() {
+			continue
+		}
+		asked[name] = true
+		if selected, _ := selection.Match(name); !selected {
+			continue
+		}
+		reason := "no file lists it"
+		switch {
+		case check != nil:
+			reason = check.Reason
+		case setup != "":
+			reason = setup
+		case len(listed) == 0:
+			reason = "no result file lists any spec"
+		}
+		o.Missing = append(o.Missing, MissingCheck{Name: name, Reason: reason})
+	}
+	if n := len(o.Missing); n > 0 {
+		o.find(FindingIncomplete, "%d of the specs that the case selects were not executed (first: %q: %s)", n, o.Missing[0].Name, o.Missing[0].Reason)
+	}
+}
+
+// completeScenarios names the rows of RC2 table 2.1 that were not run.
+func (o *Outcome) completeScenarios(hasEvidence bool) {
+	if !hasEvidence || len(o.Case.Scenarios) == 0 {
+		return
+	}
+	ran := map[string]bool{}
+	for i := range o.Checks {
+		ran[o.Checks[i].Name] = true
+	}
+	for _, scenario := range o.Case.Scenarios {
+		if !ran[scenario.Name] {
+			o.Missing = append(o.Missing, MissingCheck{Name: scenario.Name, Reason: "RC2 table 2.1 lists the scenario, the results do not hold it"})
+		}
+	}
+	if n := len(o.Missing); n > 0 {
+		o.find(FindingIncomplete, "%d of the %d scenarios of RC2 table 2.1 were not run (first: %s)", n, len(o.Case.Scenarios), o.Missing[0].Name)
+	}
+}
+
+// annotate adds what the documentation says of the checks that ran.
+func (j *Judge) annotate(o *Outcome) {
+	requirement := ""
+	if n := len(o.Case.Requirements); n > 0 {
+		requirement = o.Case.Requirements[min(1, n-1)] // the section with the list of tests, after that of table 2.5
+	}
+	for i := range o.Checks {
+		check := &o.Checks[i]
+		if check.Requirement == "" {
+			check.Requirement = requirement
+		}
+		if !check.Ran() {
+			continue
+		}
+		if doc, ok := j.docs[NormalName(check.Name)]; ok {
+			check.Title, check.Link = doc.Title, doc.Link
+		}
+	}
+}
+
+// derive says what the raw files amount to. Checks that only inform do not
+// count; evidence without any check is a failure, except of kube-hunter, for
+// which finding nothing is good news.
+func (o *Outcome) derive(hasEvidence bool) {
+	o.Complete = !slices.ContainsFunc(o.Findings, func(f Finding) bool { return f.Kind == FindingIncomplete })
+	if !hasEvidence {
+		o.Derived = CriteriaNone
+		return
+	}
+	passed, bad := 0, 0
+	for i := range o.Checks {
+		switch check := &o.Checks[i]; {
+		case check.Status == StatusPass:
+			passed++
+		case check.Informative:
+		case check.Status == StatusFail, check.Status == StatusError:
+			bad++
+		}
+	}
+	if bad > 0 {
+		o.find(FindingFailure, "%s", o.Counts)
+	} else if passed == 0 && (o.Case.Driver != "kube_hunter" || !o.Complete) {
+		o.find(FindingFailure, "no check passed")
+	}
+	o.Derived = CriteriaPass
+	if slices.ContainsFunc(o.Findings, func(f Finding) bool { return f.Kind == FindingFailure }) {
+		o.Derived = CriteriaFail
+	}
+}
+
+// judge compares what was recorded with what was derived.
+func (o *Outcome) judge(run Run) {
+	switch {
+	case o.Recorded == CriteriaNone && !run.HasEvidence:
+		o.Verdict = VerdictMissing
+	case o.Recorded == CriteriaPass && o.Derived == CriteriaFail:
+		o.Verdict = VerdictConflict
+		o.find(FindingConflict, "recorded PASS, but the raw files say FAIL%s", o.whyRecordedPass())
+	case o.Recorded == CriteriaFail && o.Derived == CriteriaPass && o.Complete:
+		o.Verdict = VerdictConflict
+		o.find(FindingConflict, "recorded FAIL, but the raw files say PASS%s", o.whyRecordedFail())
+	case o.Derived == CriteriaFail || o.Recorded == CriteriaFail:
+		o.Verdict = VerdictFail
+	case o.Complete && o.Recorded == CriteriaPass && o.Derived == CriteriaPass:
+		o.Verdict = VerdictPass
+	default:
+		o.Verdict = VerdictIncomplete
+	}
+}
+
+// whyRecordedPass and whyRecordedFail name the known faults of the containers
+// (spec/testapi-xtesting.md, section d).
+func (o *Outcome) whyRecordedPass() string {
+	switch o.Case.Driver {
+	case "e2e_testing":
+		return ": the container compares the numbers of ginkgo's summary and ignores ginkgo's own verdict"
+	case "kube_bench":
+		return ": the container records PASS whatever it reads"
+	default:
+		return ""
+	}
+}
+
+func (o *Outcome) whyRecordedFail() string {
+	switch o.Case.Driver {
+	case "kube_hunter":
+		return ": a known fault of the container, which takes a report without any vulnerability for a failure"
+	case "e2e_testing":
+		return ": the container does not understand every form of ginkgo's summary, such as one with flaked specs"
+	default:
+		return ""
+	}
+}
+
+// order puts findings into the order in which they matter.
+func (k FindingKind) order() int {
+	return slices.Index([]FindingKind{FindingConflict, FindingFailure, FindingIncomplete, FindingNote}, k)
+}
+
+// Count counts checks by what became of them, informative ones included.
 func Count(checks []Check) Counts {
 	var n Counts
 	for i := range checks {
-		switch check := &checks[i]; check.Status {
+		switch checks[i].Status {
 		case StatusPass:
 			n.Passed++
 		case StatusFail:

@@ -23,7 +23,7 @@ func toolVersion() string {
 	return info.Main.Version
 }
 
-func (a *app) versionCmd() *cobra.Command {
+func newVersionCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version of xtci",

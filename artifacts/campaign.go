@@ -1,0 +1,311 @@
+package artifacts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/anuket-project/xtci/testcases"
+	"github.com/anuket-project/xtci/testcases/parse"
+)
+
+// A Campaign is everything of one build tag: its records and its files.
+type Campaign struct {
+	Tag   string
+	Index Index
+	// Declared is what whoever ran the campaign says of it. What the records
+	// and files tell goes before.
+	Declared testcases.Provenance
+	files    fs.FS // laid out as a store or an archive
+}
+
+// Tags are what a build's parameter must match (spec/jobs.md).
+var validTag = regexp.MustCompile(`^[a-zA-Z0-9_,-]{8,128}$`)
+
+// CheckTag refuses build tags that Jenkins would refuse, or that are names of
+// other files of an archive.
+func CheckTag(tag string) error {
+	if !validTag.MatchString(tag) {
+		return fmt.Errorf("build tag %q: want at least 8 letters, digits, commas, dashes or underscores", tag)
+	}
+	if slices.Contains(members, IndexName(tag)) {
+		return fmt.Errorf("build tag %q: an archive has a file of that name", tag)
+	}
+	return nil
+}
+
+// OpenCampaign reads the index of a campaign in a store, or in an archive or
+// a folder of the same layout. A campaign of which nothing is there is an
+// error that wraps fs.ErrNotExist.
+func OpenCampaign(files fs.FS, tag string) (*Campaign, error) {
+	if err := CheckTag(tag); err != nil {
+		return nil, err
+	}
+	index, err := readIndex(files, tag)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, statErr := fs.Stat(files, tag); statErr != nil {
+			return nil, fmt.Errorf("no campaign with build tag %s: neither %s nor a folder %s/: %w", tag, IndexName(tag), tag, err)
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	return &Campaign{Tag: tag, Index: index, files: files}, nil
+}
+
+// FindTag returns the build tag of the one campaign in an archive or a folder
+// laid out like one.
+func FindTag(files fs.FS) (string, error) {
+	entries, err := fs.ReadDir(files, ".")
+	if err != nil {
+		return "", fmt.Errorf("list the campaign's files: %w", err)
+	}
+	var tags []string
+	for _, entry := range entries {
+		tag := entry.Name()
+		if !entry.IsDir() {
+			if slices.Contains(members, tag) || path.Ext(tag) != ".json" {
+				continue
+			}
+			tag = strings.TrimSuffix(tag, ".json")
+		}
+		if validTag.MatchString(tag) && !slices.Contains(tags, tag) {
+			tags = append(tags, tag)
+		}
+	}
+	switch len(tags) {
+	case 0:
+		return "", errors.New("no campaign in it: want an index <build tag>.json and a folder <build tag>/")
+	case 1:
+		return tags[0], nil
+	default:
+		return "", fmt.Errorf("want one campaign, found what could be %d: %s", len(tags), shortList(tags))
+	}
+}
+
+// shortList names at most three of many.
+func shortList(names []string) string {
+	if len(names) > 3 {
+		return strings.Join(names[:3], ", ") + fmt.Sprintf(" and %d more", len(names)-3)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Assess derives the outcome of every case again from the raw files and
+// judges the campaign.
+func (c *Campaign) Assess(ctx context.Context, catalog *testcases.Catalog, waivers map[string]string) (*testcases.Assessment, error) {
+	judge, err := testcases.NewJudge(catalog)
+	if err != nil {
+		return nil, err
+	}
+	folders, strange, err := c.folders(catalog)
+	if err != nil {
+		return nil, err
+	}
+	var runs []testcases.Run
+	for i := range catalog.Cases {
+		run, ok := c.newest(&catalog.Cases[i], folders[catalog.Cases[i].Name])
+		if !ok {
+			continue
+		}
+		if err := c.derive(ctx, &run); err != nil {
+			return nil, err
+		}
+		runs = append(runs, run)
+	}
+	assessment, err := judge.Campaign(c.Tag, runs, waivers)
+	if err != nil {
+		return nil, err
+	}
+	assessment.Findings = c.findings(catalog, strange)
+	assessment.Provenance = c.provenance(catalog, assessment)
+	return assessment, nil
+}
+
+// A folder is the files of one run: <job>-<build>.
+type folder struct {
+	name, job string
+	build     int
+}
+
+var folderName = regexp.MustCompile(`^(.+)-([0-9]{1,9})$`)
+
+// folders returns the campaign's folders by case, and those of no case.
+func (c *Campaign) folders(catalog *testcases.Catalog) (byCase map[string][]folder, strange []string, err error) {
+	entries, err := fs.ReadDir(c.files, c.Tag)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("list the campaign's files: %w", err)
+	}
+	byCase = map[string][]folder{}
+	for _, entry := range entries {
+		m := folderName.FindStringSubmatch(entry.Name())
+		name := ""
+		if m != nil && entry.IsDir() {
+			name = caseOfJob(catalog, m[1])
+		}
+		if name == "" {
+			strange = append(strange, entry.Name())
+			continue
+		}
+		build, err := strconv.Atoi(m[2])
+		if err != nil {
+			return nil, nil, fmt.Errorf("build number of %s: %w", entry.Name(), err)
+		}
+		byCase[name] = append(byCase[name], folder{name: entry.Name(), job: m[1], build: build})
+	}
+	return byCase, strange, nil
+}
+
+// caseOfJob finds the case that a job runs: its name has the case after the
+// container's tag, and may have a suffix behind it (spec/jobs.md, naming rules).
+func caseOfJob(catalog *testcases.Catalog, job string) string {
+	best := ""
+	for i := range catalog.Cases {
+		name := catalog.Cases[i].Name
+		if strings.Contains(job+"-", "-"+name+"-") && len(name) > len(best) {
+			best = name
+		}
+	}
+	return best
+}
+
+// newest returns the run of a case that decides, and the earlier ones in it.
+func (c *Campaign) newest(of *testcases.Case, folders []folder) (testcases.Run, bool) {
+	var runs []testcases.Run
+	builds := map[string]int{}
+	for _, f := range folders {
+		runs = append(runs, testcases.Run{
+			Case: of, Job: f.job, Build: strconv.Itoa(f.build), Folder: path.Join(c.Tag, f.name),
+			HasEvidence: true, RecordLost: c.pagesLost(),
+		})
+		builds[path.Join(c.Tag, f.name)] = f.build
+	}
+	slices.SortFunc(runs, func(a, b testcases.Run) int { return builds[b.Folder] - builds[a.Folder] })
+	for i := range c.Index.Results {
+		record := &c.Index.Results[i]
+		if record.CaseName != of.Name {
+			continue
+		}
+		at := slices.IndexFunc(runs, func(run testcases.Run) bool { return run.Record == nil && c.pushedBy(record, run.Folder) })
+		if at < 0 && len(runs) == 1 && runs[0].Record == nil && len(linksOf(record)) == 0 {
+			at = 0 // nothing was uploaded by the container itself, and there is no other run
+		}
+		if at < 0 { // files are gone, or were never uploaded
+			runs = append([]testcases.Run{{Case: of, Record: record}}, runs...)
+			continue
+		}
+		runs[at].Record = record
+	}
+	if len(runs) == 0 {
+		return testcases.Run{}, false
+	}
+	newest := runs[0]
+	for _, run := range runs[1:] {
+		earlier := testcases.EarlierRun{Folder: run.Folder}
+		if run.Record != nil {
+			earlier.Criteria = run.Record.Criteria
+			if run.Record.StopDate != nil {
+				earlier.Stopped = *run.Record.StopDate
+			}
+		}
+		newest.Earlier = append(newest.Earlier, earlier)
+	}
+	return newest, true
+}
+
+// pagesLost says whether the index holds fewer results than there were.
+func (c *Campaign) pagesLost() bool { return c.Index.Pagination.TotalPages > 1 }
+
+// pushedBy says whether a record's links lead into the folder.
+func (c *Campaign) pushedBy(record *testcases.Record, folder string) bool {
+	return slices.ContainsFunc(linksOf(record), func(link string) bool {
+		return strings.HasPrefix(link, folder+"/") || strings.Contains(link, "/"+folder+"/")
+	})
+}
+
+// linksOf returns the links that Xtesting put into the record's details.
+func linksOf(record *testcases.Record) []string {
+	var details struct {
+		Links []string `json:"links"`
+	}
+	if json.Unmarshal(record.Details, &details) != nil {
+		return nil // details are free: they need not be an object
+	}
+	return details.Links
+}
+
+// derive parses what the run left.
+func (c *Campaign) derive(ctx context.Context, run *testcases.Run) error {
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("parse %s: %w", run.Case.Name, err)
+	}
+	if run.Folder == "" {
+		return nil
+	}
+	files, err := fs.Sub(c.files, run.Folder)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", run.Folder, err)
+	}
+	if run.LogCriteria, err = parse.LogResult(files, run.Case.Name); err != nil {
+		return fmt.Errorf("%s: %w", run.Folder, err)
+	}
+	in := parse.Input{Case: run.Case, Files: files}
+	if run.Record != nil {
+		in.Details = run.Record.Details
+	}
+	// unreadable evidence is a finding in it: the verdict says so
+	run.Evidence, _ = parse.Case(in)
+	return nil
+}
+
+// findings are what can be said of the campaign as a whole.
+func (c *Campaign) findings(catalog *testcases.Catalog, strange []string) []testcases.Finding {
+	findings := []testcases.Finding{}
+	note := func(format string, args ...any) {
+		findings = append(findings, testcases.Finding{Kind: testcases.FindingNote, Text: fmt.Sprintf(format, args...)})
+	}
+	for _, name := range strange {
+		note("%s/%s belongs to no test case of %s: it was not looked at", c.Tag, name, catalog.Release)
+	}
+	for _, record := range c.Index.Results {
+		if _, ok := catalog.Case(record.CaseName); !ok {
+			note("the index holds a record of %q, which is no test case of %s", record.CaseName, catalog.Release)
+		}
+	}
+	if c.pagesLost() {
+		note("the index holds page %d of %d: results that are not on it are taken from the containers' logs", c.Index.Pagination.CurrentPage, c.Index.Pagination.TotalPages)
+	}
+	return findings
+}
+
+// provenance is what was declared, with what the records and files
+// themselves tell put in front.
+func (c *Campaign) provenance(catalog *testcases.Catalog, a *testcases.Assessment) testcases.Provenance {
+	p := c.Declared
+	p.Release, p.Started, p.Stopped, p.Scenario, p.KubernetesVersion = catalog.Release, "", "", "", ""
+	for _, record := range c.Index.Results {
+		if record.StartDate != nil && (p.Started == "" || *record.StartDate < p.Started) {
+			p.Started = *record.StartDate
+		}
+		if record.StopDate != nil && *record.StopDate > p.Stopped {
+			p.Stopped = *record.StopDate
+		}
+		if record.Scenario != nil && p.Scenario == "" {
+			p.Scenario = *record.Scenario
+		}
+	}
+	for i := range a.Outcomes {
+		for _, fact := range a.Outcomes[i].Facts {
+			if fact.Name == "kube-apiserver version" && p.KubernetesVersion == "" {
+				p.KubernetesVersion = fact.Value
+			}
+		}
+	}
+	return p
+}

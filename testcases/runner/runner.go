@@ -1,0 +1,257 @@
+// Package runner runs a plan without Jenkins: phase by phase, with an
+// executor that runs a test container, or feeds what one left earlier. Files
+// go to a store, records to the campaign's index, and a journal keeps how far
+// it came, so that an interrupted campaign can go on.
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/anuket-project/xtci/testcases"
+)
+
+// An Executor runs one job and returns what it left. An error means that the
+// test could not be run, not that it failed.
+type Executor interface {
+	Execute(ctx context.Context, job testcases.Job) (Result, error)
+}
+
+// A Result is what a job left: files, as they lay in its results folder, and
+// the record that it pushed, if it pushed one.
+type Result struct {
+	Files  []File
+	Record *testcases.Record
+}
+
+// A File is one file of a results folder, and how to read it.
+type File struct {
+	Name string // slash-separated, relative to the results folder
+	Open func() (io.ReadCloser, error)
+}
+
+// Files is where the files of a campaign go.
+type Files interface {
+	Put(ctx context.Context, key string, r io.Reader) error
+}
+
+// Index is where the records of a campaign go.
+type Index interface {
+	Add(ctx context.Context, record testcases.Record) error
+}
+
+// Options are what a run needs.
+type Options struct {
+	Plan     testcases.Plan
+	Executor Executor
+	Files    Files
+	Index    Index
+	Journal  *Journal
+	// KeepGoing runs the remaining phases after one failed.
+	KeepGoing bool
+	// Events, if not nil, is told of every job's progress. It may be called
+	// by several goroutines at once.
+	Events func(Event)
+}
+
+// An Event is one step of one job.
+type Event struct {
+	Job   testcases.Job
+	State State
+	// Phase is the number of the job's phase, Done and Total count jobs.
+	Phase, Done, Total int
+	Elapsed            time.Duration
+	Detail             string // why it could not be run
+}
+
+// Summary counts the jobs of a run by how they ended.
+type Summary struct {
+	Passed, Failed, NotRun int
+	// Stopped names the failed phase that ended the campaign, if one did.
+	Stopped string
+}
+
+// Good says whether every job ran and recorded PASS.
+func (s Summary) Good() bool { return s.Failed == 0 && s.NotRun == 0 }
+
+// Run runs the plan's jobs that the journal does not have as done. The
+// summary is of all jobs, whenever they ran. When ctx ends, Run stops at once
+// and returns its error: the journal is such that the campaign can go on.
+func Run(ctx context.Context, o Options) (Summary, error) {
+	r := &run{Options: o, total: len(o.Plan.Jobs())}
+	var summary Summary
+	for number, phase := range o.Plan.Phases {
+		if summary.Stopped != "" {
+			summary.NotRun += len(phase.Jobs)
+			continue
+		}
+		if err := r.phase(ctx, number+1, phase); err != nil {
+			return summary, err
+		}
+		failed := r.tally(phase, &summary)
+		if failed && !o.KeepGoing {
+			summary.Stopped = phase.Name
+		}
+	}
+	return summary, o.Journal.finish()
+}
+
+type run struct {
+	Options
+	total int
+	mu    sync.Mutex
+	done  int
+}
+
+// phase runs the jobs of one phase, and returns an error only when the
+// campaign cannot go on: interrupted, or results could not be kept.
+func (r *run) phase(ctx context.Context, number int, phase testcases.PlanPhase) error {
+	if phase.Sequential {
+		for _, job := range phase.Jobs {
+			if err := r.job(ctx, number, job); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	errs := make([]error, len(phase.Jobs))
+	var group sync.WaitGroup
+	for i, job := range phase.Jobs {
+		group.Go(func() { errs[i] = r.job(ctx, number, job) })
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+// tally adds the jobs of a phase to the summary.
+func (r *run) tally(phase testcases.PlanPhase, summary *Summary) (failed bool) {
+	for _, job := range phase.Jobs {
+		switch r.Journal.State(job.Name) {
+		case StatePassed:
+			summary.Passed++
+		case StateFailed:
+			summary.Failed++
+			failed = true
+		default:
+			summary.NotRun++
+			failed = true
+		}
+	}
+	return failed
+}
+
+func (r *run) job(ctx context.Context, phase int, job testcases.Job) error {
+	if state := r.Journal.State(job.Name); state.Ended() {
+		r.tell(Event{Job: job, State: state, Phase: phase, Detail: "done earlier"})
+		return nil
+	}
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("before %s: %w", job.Name, err)
+	}
+	build, err := r.Journal.begin(job)
+	if err != nil {
+		return err
+	}
+	r.tell(Event{Job: job, State: StateRunning, Phase: phase})
+	started := time.Now()
+	state, detail, err := r.execute(ctx, job, build)
+	if err != nil {
+		return err
+	}
+	if err := r.Journal.end(job, state, detail); err != nil {
+		return err
+	}
+	r.tell(Event{Job: job, State: state, Phase: phase, Elapsed: time.Since(started), Detail: detail})
+	return nil
+}
+
+// execute runs a job and keeps what it left. Results that cannot be kept end
+// the campaign: they would be lost.
+func (r *run) execute(ctx context.Context, job testcases.Job, build int) (state State, detail string, err error) {
+	result, err := r.Executor.Execute(ctx, job)
+	if cause := context.Cause(ctx); cause != nil {
+		return "", "", fmt.Errorf("during %s: %w", job.Name, cause)
+	}
+	if err != nil {
+		return StateNotRun, err.Error(), nil
+	}
+	folder := path.Join(r.Journal.Tag, job.Name+"-"+strconv.Itoa(build))
+	links, err := r.keep(ctx, folder, result.Files)
+	if err != nil {
+		return "", "", fmt.Errorf("keep the files of %s: %w", job.Name, err)
+	}
+	if result.Record == nil {
+		return StateFailed, "it pushed no record", nil
+	}
+	record := *result.Record
+	record.ID = "" // whoever recorded it had an index of its own
+	if record.Details, err = withLinks(record.Details, links); err != nil {
+		return "", "", fmt.Errorf("record of %s: %w", job.Name, err)
+	}
+	if err := r.Index.Add(ctx, record); err != nil {
+		return "", "", fmt.Errorf("keep the record of %s: %w", job.Name, err)
+	}
+	if record.Criteria != testcases.CriteriaPass {
+		return StateFailed, "", nil
+	}
+	return StatePassed, "", nil
+}
+
+// keep stores all files of a job and returns their keys.
+func (r *run) keep(ctx context.Context, folder string, files []File) (keys []string, err error) {
+	for _, file := range files {
+		key := path.Join(folder, file.Name)
+		if err := r.keepFile(ctx, key, file); err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+func (r *run) keepFile(ctx context.Context, key string, file File) error {
+	content, err := file.Open()
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	return r.Files.Put(ctx, key, content)
+}
+
+// withLinks puts the links to the files into the record's details, where
+// Xtesting has them (spec/testapi-xtesting.md, b.5).
+func withLinks(details json.RawMessage, links []string) (json.RawMessage, error) {
+	object := map[string]json.RawMessage{}
+	if len(details) > 0 && string(details) != "null" {
+		if err := json.Unmarshal(details, &object); err != nil {
+			return nil, fmt.Errorf("details: %w", err)
+		}
+	}
+	if links == nil {
+		links = []string{}
+	}
+	var err error
+	if object["links"], err = json.Marshal(links); err != nil {
+		return nil, err
+	}
+	return json.Marshal(object)
+}
+
+func (r *run) tell(event Event) {
+	r.mu.Lock()
+	if event.State.Ended() || event.State == StateNotRun {
+		r.done++
+	}
+	event.Done, event.Total = r.done, r.total
+	r.mu.Unlock()
+	if r.Events != nil {
+		r.Events(event)
+	}
+}
