@@ -115,9 +115,9 @@ func specBadge(s *testcases.SpecResult) badge {
 func specOrder(b badge) int {
 	switch {
 	case b == notSelectedBadge:
-		return 9
+		return 99
 	case b == passBadge:
-		return 8
+		return 98
 	default:
 		return strings.Index("fail warn none", b.Kind)
 	}

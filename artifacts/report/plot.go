@@ -1,8 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,8 +18,8 @@ const mssPrefix = "MSS "
 // Size of the plot and its margins, in the units of its drawing.
 const (
 	plotWidth, plotHeight = 760, 400
-	plotLeft, plotRight   = 64, 36
-	plotTop, plotBottom   = 16, 48
+	plotLeft, plotRight   = 72, 36
+	plotTop, plotBottom   = 32, 48
 )
 
 // logRatio is the ratio of the biggest to the smallest figure from which the
@@ -47,6 +49,7 @@ type series struct {
 	Points []point
 	Label  point // where the line is numbered
 	Number string
+	labelY float64
 	Range  string
 }
 
@@ -85,16 +88,19 @@ func newPlot(checks []testcases.Check) *plot {
 	}
 	p.Logarithmic = y.high/y.low > logRatio
 	toX := scale(x.low, x.high, float64(p.Left), float64(p.Right), false)
-	p.Y, y = yTicks(y, p.Logarithmic)
-	toY := scale(y.low, y.high, float64(p.Bottom), float64(p.Top), p.Logarithmic)
-	for i := range p.Y {
-		value, _ := strconv.ParseFloat(p.Y[i].At, 64)
-		p.Y[i].At = coordinate(toY(value))
+	values := linearTicks(y.high)
+	if p.Logarithmic {
+		values = logarithmicTicks(y)
+	}
+	toY := scale(values[0], values[len(values)-1], float64(p.Bottom), float64(p.Top), p.Logarithmic)
+	for _, v := range values {
+		p.Y = append(p.Y, tick{At: coordinate(toY(v)), Label: number(v)})
 	}
 	p.X = xTicks(x, toX)
 	for i, samples := range lines {
 		p.Series[i].draw(samples, toX, toY)
 	}
+	spreadLabels(p.Series)
 	p.Description = fmt.Sprintf("%d network paths, throughput in %s over maximum segment sizes of %g to %g bytes. The table below has every figure.",
 		len(lines), p.Unit, x.low, x.high)
 	return p
@@ -104,14 +110,18 @@ func newPlot(checks []testcases.Check) *plot {
 func samplesOf(c *testcases.Check) (samples []measurement, unit string) {
 	for _, f := range c.Figures {
 		size, ok := strings.CutPrefix(f.Name, mssPrefix)
-		if !ok || finite(f.Value) == nil || f.Value < 0 {
+		if !ok {
 			continue
+		}
+		value := f.Value
+		if finite(value) == nil || value < 0 {
+			value = 0
 		}
 		mss, err := strconv.ParseFloat(size, 64)
 		if err != nil || finite(mss) == nil {
 			continue
 		}
-		samples, unit = append(samples, measurement{mss, f.Value}), f.Unit
+		samples, unit = append(samples, measurement{mss, value}), f.Unit
 	}
 	return samples, unit
 }
@@ -131,7 +141,7 @@ func (s *series) draw(samples []measurement, toX, toY func(float64) float64) {
 		path.WriteString(move + at.X + " " + at.Y)
 		move = "L"
 		s.Points = append(s.Points, at)
-		s.Label = at
+		s.Label, s.labelY = at, toY(sample.value)
 	}
 	s.Path = path.String()
 	if measured.empty() {
@@ -163,33 +173,65 @@ func scale(low, high, from, to float64, logarithmic bool) func(float64) float64 
 	}
 }
 
-// yTicks are round values over a span, and the span widened to them. Their At
-// is still the value.
-func yTicks(s span, logarithmic bool) ([]tick, span) {
-	var values []float64
-	if logarithmic {
-		low, high := math.Floor(math.Log10(s.low)), math.Ceil(math.Log10(s.high))
-		step := math.Ceil((high - low) / 12)
-		for e := low; e < high+step; e += step {
-			values = append(values, math.Pow(10, e))
+// linearTicks are round values from 0 up to the highest one or beyond.
+func linearTicks(high float64) []float64 {
+	step := math.Pow(10, math.Floor(math.Log10(high)))
+	for _, divisor := range []float64{5, 2} {
+		if high/(step/divisor) <= 8 {
+			step /= divisor
+			break
 		}
-	} else {
-		step := math.Pow(10, math.Floor(math.Log10(s.high)))
-		for _, divisor := range []float64{1, 2, 4} {
-			if s.high/(step/divisor) >= 4 {
-				step /= divisor
-				break
+	}
+	values := []float64{0}
+	for n := 1.0; values[len(values)-1] < high; n++ {
+		values = append(values, n*step)
+	}
+	return values
+}
+
+// logarithmicTicks are round values around a span: 1, 2 and 5 times the
+// powers of ten, or only the powers between the outer two of a wide span.
+func logarithmicTicks(s span) []float64 {
+	var values []float64
+	for e := math.Floor(math.Log10(s.low)); len(values) == 0 || values[len(values)-1] < s.high; e++ {
+		for _, m := range []float64{1, 2, 5} {
+			v := m * math.Pow(10, e)
+			switch {
+			case len(values) > 0 && values[len(values)-1] >= s.high:
+			case v <= s.low:
+				values = []float64{v}
+			default:
+				values = append(values, v)
 			}
 		}
-		for v := 0.0; v < s.high+step; v += step {
-			values = append(values, v)
+	}
+	if len(values) <= 7 {
+		return values
+	}
+	last := len(values) - 1
+	return slices.DeleteFunc(values, func(v float64) bool {
+		e := math.Log10(v)
+		return v != values[0] && v != values[last] && math.Abs(e-math.Round(e)) > 1e-9
+	})
+}
+
+// spreadLabels moves the numbers at the ends of the lines apart, downwards,
+// so that lines that end together can be told.
+func spreadLabels(lines []series) {
+	const gap = 13
+	order := make([]*series, 0, len(lines))
+	for i := range lines {
+		if lines[i].Path != "" {
+			order = append(order, &lines[i])
 		}
 	}
-	ticks := make([]tick, len(values))
-	for i, v := range values {
-		ticks[i] = tick{At: strconv.FormatFloat(v, 'g', -1, 64), Label: number(v)}
+	slices.SortStableFunc(order, func(a, b *series) int { return cmp.Compare(a.labelY, b.labelY) })
+	for i, s := range order {
+		if i > 0 {
+			s.labelY = max(s.labelY, order[i-1].labelY+gap)
+		}
+		s.Label.Y = coordinate(s.labelY)
 	}
-	return ticks, span{values[0], values[len(values)-1]}
 }
 
 // xTicks are some seven evenly spaced segment sizes.
@@ -223,6 +265,8 @@ func number(v float64) string {
 // A figureTable has a row for each check and a column for each figure, in
 // the order that the checks bring them.
 type figureTable struct {
+	Result  string // what the result column says
+	Unit    string // of all figures, if they have the same
 	Columns []column
 	Rows    []figureRow
 }
@@ -233,37 +277,75 @@ type figureRow struct {
 	Check  string
 	Badge  badge
 	Reason string
-	Source link
 	Cells  []string
 }
 
 // maxColumns bounds the columns of a table; netperf has 23 figures.
 const maxColumns = 64
 
-func newFigureTable(checks []testcases.Check) *figureTable {
-	t := &figureTable{}
-	index := make(map[column]int)
+func newFigureTable(result string, checks []testcases.Check) *figureTable {
+	if len(checks) == 0 {
+		return nil
+	}
+	t := &figureTable{Result: result, Columns: columnsOf(checks)}
+	decimals := make(map[column]int)
 	for i := range checks {
 		for _, f := range checks[i].Figures {
 			c := column{f.Name, f.Unit}
-			if _, ok := index[c]; !ok && len(t.Columns) < maxColumns {
-				index[c] = len(t.Columns)
-				t.Columns = append(t.Columns, c)
-			}
+			decimals[c] = max(decimals[c], decimalsOf(f.Value))
 		}
 	}
 	for i := range checks[:min(len(checks), maxRows)] {
 		c := &checks[i]
 		row := figureRow{Check: c.Name, Badge: checkBadge(c), Reason: c.Reason, Cells: make([]string, len(t.Columns))}
 		for _, f := range c.Figures {
-			if at, ok := index[column{f.Name, f.Unit}]; ok {
-				row.Cells[at] = number(f.Value)
+			if at := slices.Index(t.Columns, column{f.Name, f.Unit}); at >= 0 {
+				row.Cells[at] = decimal(f.Value, decimals[t.Columns[at]])
 			}
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	if len(t.Rows) == 0 {
-		return nil
-	}
+	t.shareUnit()
 	return t
+}
+
+// shareUnit names the unit once if all columns have the same.
+func (t *figureTable) shareUnit() {
+	for _, c := range t.Columns {
+		if c.Unit != t.Columns[0].Unit {
+			return
+		}
+	}
+	for i := range t.Columns {
+		t.Unit, t.Columns[i].Unit = t.Columns[i].Unit, ""
+	}
+}
+
+func columnsOf(checks []testcases.Check) []column {
+	var columns []column
+	for i := range checks {
+		for _, f := range checks[i].Figures {
+			if c := (column{f.Name, f.Unit}); len(columns) < maxColumns && !slices.Contains(columns, c) {
+				columns = append(columns, c)
+			}
+		}
+	}
+	return columns
+}
+
+// decimalsOf is how many decimals a figure is worth showing with, at most 3.
+func decimalsOf(v float64) int {
+	if finite(v) == nil || math.Abs(v) >= 1000 {
+		return 0
+	}
+	_, fraction, _ := strings.Cut(number(v), ".")
+	return len(fraction)
+}
+
+// decimal writes a figure with as many decimals as its column has.
+func decimal(v float64, decimals int) string {
+	if finite(v) == nil || math.Abs(v) >= 1000 {
+		return number(v)
+	}
+	return strconv.FormatFloat(v, 'f', decimals, 64)
 }

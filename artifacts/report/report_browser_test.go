@@ -85,7 +85,7 @@ func startBrowser(t *testing.T) context.Context {
 		}
 		t.Skip("the page was NOT looked at: there is no chromium; install Debian's package chromium")
 	}
-	allocator, cancelAllocator := chromedp.NewExecAllocator(t.Context(),
+	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(),
 		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
@@ -348,11 +348,18 @@ func takeShots(t *testing.T, browser context.Context) {
 	for _, screen := range screens {
 		for _, scheme := range []string{"light", "dark"} {
 			tab := open(t, browser, sample(), screen.width, screen.height, scheme)
-			shot, err := chromedp.Run(tab.ctx, chromedp.FullScreenshot(100))
+			top, err := chromedp.Run(tab.ctx, chromedp.CaptureScreenshot())
 			if err != nil {
 				t.Fatal(err)
 			}
-			saveShot(t, screen.name+"-"+scheme+".png", shot)
+			saveShot(t, screen.name+"-"+scheme+"-top.png", top)
+			for _, section := range evaluate[[]string](t, tab, `[...document.querySelectorAll("main > section")].map(e => e.id)`) {
+				shot, err := chromedp.Run(tab.ctx, chromedp.Screenshot(chromedp.ID(section)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				saveShot(t, screen.name+"-"+scheme+"-"+section+".png", shot)
+			}
 		}
 	}
 }

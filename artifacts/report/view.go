@@ -258,11 +258,11 @@ func (p *page) addCase(catalog *testcases.Catalog, o *testcases.Outcome) {
 		p.Security = append(p.Security, v)
 	case "netperf":
 		v.Section = "network"
-		v.Plot, v.Table = newPlot(o.Checks), newFigureTable(o.Checks)
+		v.Plot, v.Table = newPlot(o.Checks), newFigureTable("Result", o.Checks)
 		p.Network = append(p.Network, v)
 	case "xrally_kubernetes":
 		v.Section = "benchmarks"
-		v.Table = newFigureTable(o.Checks)
+		v.Table = newFigureTable("SLA", o.Checks)
 		p.Benchmarks = append(p.Benchmarks, v)
 	}
 }
@@ -284,7 +284,7 @@ func (p *page) newCase(catalog *testcases.Catalog, o *testcases.Outcome) *caseVi
 		v.Requirements = append(v.Requirements, requirementLink(catalog, id))
 	}
 	v.Run = facts(
-		"Container", c.Container, "Tier", c.Tier, "Job", o.Job, "Build", o.Build, "Folder", o.Folder,
+		"Level", v.Level, "Container", c.Container, "Tier", c.Tier, "Job", o.Job, "Build", o.Build, "Folder", o.Folder,
 		"Started", o.Started, "Stopped", o.Stopped, "Recorded in", o.RecordedFrom, "Focus", c.Focus, "Skip", c.Skip)
 	for _, f := range o.Facts {
 		v.Facts = append(v.Facts, fact(f))
