@@ -88,7 +88,7 @@ func ReviewArchive(ctx context.Context, name string, o ReviewOptions) (*Review, 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	campaign, catalog, err := openReviewed(z, o.Release)
+	campaign, catalog, err := openReviewed(z, "", o.Release)
 	if err != nil {
 		// a damaged archive may hold no campaign: what was changed says why
 		return nil, fmt.Errorf("%s: %w", name, errors.Join(append(integrity.errors(), err)...))
@@ -113,12 +113,49 @@ func (i Integrity) errors() []error {
 	return errs
 }
 
+// AssessPath judges the campaign in an archive, or in a folder laid out like
+// one, without asking whether it was changed. An empty tag stands for that of
+// the only campaign in it.
+func AssessPath(ctx context.Context, name, tag, release string) (*testcases.Assessment, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open the campaign: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	var files fs.FS
+	if info.IsDir() {
+		root, err := os.OpenRoot(name)
+		if err != nil {
+			return nil, err
+		}
+		defer root.Close()
+		files = root.FS()
+	} else if files, err = openZip(file, DefaultLimits()); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	campaign, catalog, err := openReviewed(files, tag, release)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	assessment, err := campaign.Assess(ctx, catalog, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return assessment, nil
+}
+
 // openReviewed opens the campaign in an archive, with the catalogue of the
 // release that it says to be of.
-func openReviewed(files fs.FS, release string) (*Campaign, *testcases.Catalog, error) {
-	tag, err := FindTag(files)
-	if err != nil {
-		return nil, nil, err
+func openReviewed(files fs.FS, tag, release string) (*Campaign, *testcases.Catalog, error) {
+	if tag == "" {
+		var err error
+		if tag, err = FindTag(files); err != nil {
+			return nil, nil, err
+		}
 	}
 	campaign, err := OpenCampaign(files, tag)
 	if err != nil {

@@ -1,6 +1,13 @@
 package testcases
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+)
 
 // Criteria is the outcome that a container pushes: PASS or FAIL, or empty
 // when nothing was pushed.
@@ -28,4 +35,40 @@ type Record struct {
 	StartDate   *string         `json:"start_date"`
 	StopDate    *string         `json:"stop_date"`
 	Version     *string         `json:"version"`
+}
+
+// RecordFile is where a folder of recorded results keeps what was pushed.
+const RecordFile = "record.json"
+
+// maxRecord is the largest record that is read: kube-bench's has 0.1 MB.
+const maxRecord = 64 << 20
+
+// ReadRecord reads the record that a container pushed of a case from
+// record.json in a folder of its files. It returns nil when there is none:
+// the container pushed nothing.
+func ReadRecord(files fs.FS, caseName string) (*Record, error) {
+	file, err := files.Open(RecordFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // that nothing was pushed is an answer
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	raw, err := io.ReadAll(io.LimitReader(file, maxRecord+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", RecordFile, err)
+	}
+	var record Record
+	if err := json.Unmarshal(raw, &record); err != nil {
+		return nil, fmt.Errorf("%s is not a record: %w", RecordFile, err)
+	}
+	if record.CaseName != caseName {
+		return nil, fmt.Errorf("%s is the record of %q, not of %s", RecordFile, record.CaseName, caseName)
+	}
+	record.Criteria = Criteria(strings.ToUpper(string(record.Criteria))) // as TestAPI compares it
+	if record.Criteria != CriteriaPass && record.Criteria != CriteriaFail {
+		return nil, fmt.Errorf("%s: criteria is %q, want PASS or FAIL", RecordFile, record.Criteria)
+	}
+	return &record, nil
 }

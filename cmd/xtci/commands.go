@@ -5,7 +5,13 @@ import "github.com/spf13/cobra"
 // commands are all commands, one file each.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
+		newRunCmd(a),
+		newPublishCmd(a),
+		newReviewCmd(a),
+		newReportCmd(a),
+		newChecksCmd(a),
 		newCatalogCmd(a),
+		newKeysCmd(a),
 		newVersionCmd(a),
 	}
 }

@@ -1,10 +1,7 @@
 package runner
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -14,12 +11,6 @@ import (
 
 	"github.com/anuket-project/xtci/testcases"
 )
-
-// recordFile is what a container pushed, in the folder of its case.
-const recordFile = "record.json"
-
-// maxRecord is the largest recorded record that is read.
-const maxRecord = 64 << 20
 
 // A Replay is an executor that feeds recorded results: a folder for each
 // case with the files that a container left and, in record.json, what it
@@ -41,9 +32,9 @@ func (r Replay) Execute(ctx context.Context, job testcases.Job) (Result, error) 
 	if err != nil {
 		return Result{}, err
 	}
-	record, err := readRecord(folder, name)
+	record, err := testcases.ReadRecord(folder, name)
 	if err != nil {
-		return Result{}, err
+		return Result{}, fmt.Errorf("recording of %s: %w", name, err)
 	}
 	files, err := recordedFiles(folder, name)
 	return Result{Files: files, Record: record}, err
@@ -56,7 +47,7 @@ func (r Replay) Execute(ctx context.Context, job testcases.Job) (Result, error) 
 func recordedFiles(folder fs.FS, name string) ([]File, error) {
 	var files []File
 	err := fs.WalkDir(folder, ".", func(at string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || at == recordFile {
+		if err != nil || entry.IsDir() || at == testcases.RecordFile {
 			return err
 		}
 		if !entry.Type().IsRegular() {
@@ -77,30 +68,3 @@ func recordedFiles(folder fs.FS, name string) ([]File, error) {
 
 // containerLog is what Xtesting writes beside the folder of the case.
 var containerLog = regexp.MustCompile(`^(functest-kubernetes|xtesting)(\.debug)?\.log$`)
-
-func readRecord(files fs.FS, name string) (*testcases.Record, error) {
-	file, err := files.Open(recordFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // that nothing was pushed is an answer
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s/%s: %w", name, recordFile, err)
-	}
-	defer file.Close()
-	raw, err := io.ReadAll(io.LimitReader(file, maxRecord))
-	if err != nil {
-		return nil, fmt.Errorf("%s/%s: %w", name, recordFile, err)
-	}
-	var record testcases.Record
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	if err := decoder.Decode(&record); err != nil {
-		return nil, fmt.Errorf("%s/%s is not a record: %w", name, recordFile, err)
-	}
-	if record.CaseName != name {
-		return nil, fmt.Errorf("%s/%s is the record of %q", name, recordFile, record.CaseName)
-	}
-	if c := testcases.Criteria(strings.ToUpper(string(record.Criteria))); c != testcases.CriteriaPass && c != testcases.CriteriaFail {
-		return nil, fmt.Errorf("%s/%s: criteria is %q, want PASS or FAIL", name, recordFile, record.Criteria)
-	}
-	return &record, nil
-}
