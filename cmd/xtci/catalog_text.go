@@ -181,9 +181,6 @@ func writeTrace(w io.Writer, trace *testcases.Trace) error {
 	writeHeading(b, fmt.Sprintf("Requirements without a case: not covered (%d)", len(trace.NotCovered)))
 	for _, r := range trace.NotCovered {
 		writeRequirement(b, &r)
-		if r.Text != "" {
-			writeText(b, "      ", r.Text)
-		}
 		writeText(b, "      ", "not covered: "+r.NotCovered)
 	}
 	writeContradictions(b, trace.Contradictions)
@@ -211,9 +208,6 @@ func writeRequirements(w io.Writer, heading string, requirements []testcases.Req
 	writeHeading(w, heading)
 	for i := range requirements {
 		writeRequirement(w, &requirements[i])
-		if requirements[i].Text != "" {
-			writeText(w, "      ", requirements[i].Text)
-		}
 	}
 }
 
@@ -223,6 +217,9 @@ func writeRequirement(w io.Writer, r *testcases.Requirement) {
 		level = ", " + string(r.Level)
 	}
 	fmt.Fprintf(w, "  %s  %s (%s%s)\n      %s\n", r.ID, r.Title, r.Document, level, r.URL)
+	if r.Text != "" {
+		writeText(w, "      ", r.Text)
+	}
 }
 
 func writeContradictions(w io.Writer, contradictions []testcases.Contradiction) {
