@@ -361,17 +361,20 @@ func (o *Outcome) derive(hasEvidence bool) {
 		return
 	}
 	passed, bad := 0, 0
+	var first *Check
 	for i := range o.Checks {
 		switch check := &o.Checks[i]; {
 		case check.Status == StatusPass:
 			passed++
 		case check.Informative:
 		case check.Status == StatusFail, check.Status == StatusError:
-			bad++
+			if bad++; first == nil {
+				first = check
+			}
 		}
 	}
 	if bad > 0 {
-		o.find(FindingFailure, "%s", o.Counts)
+		o.find(FindingFailure, "%d of %d checks failed (first: %q: %s)", bad, bad+passed, first.Name, firstLine(first.Reason))
 	} else if passed == 0 && (o.Case.Driver != "kube_hunter" || !o.Complete) {
 		o.find(FindingFailure, "no check passed")
 	}
@@ -379,6 +382,16 @@ func (o *Outcome) derive(hasEvidence bool) {
 	if slices.ContainsFunc(o.Findings, func(f Finding) bool { return f.Kind == FindingFailure }) {
 		o.Derived = CriteriaFail
 	}
+}
+
+// firstLine keeps a reason short enough for a sentence.
+func firstLine(reason string) string {
+	line, _, _ := strings.Cut(reason, "\n")
+	const most = 200
+	if runes := []rune(line); len(runes) > most {
+		return string(runes[:most]) + " [...]"
+	}
+	return line
 }
 
 // judge compares what was recorded with what was derived.
