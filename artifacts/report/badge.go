@@ -100,6 +100,18 @@ func checkBadge(c *testcases.Check) badge {
 	}
 }
 
+// figureBadge says of a check that only measures whether it did.
+func figureBadge(c *testcases.Check) badge {
+	switch {
+	case !c.Informative:
+		return checkBadge(c)
+	case c.Status == testcases.StatusPass:
+		return badge{"none", "✓", "Measured"}
+	default:
+		return badge{"warn", "∅", "Not measured"}
+	}
+}
+
 func specBadge(s *testcases.SpecResult) badge {
 	switch {
 	case s.Missing:

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -34,7 +35,14 @@ type plot struct {
 	Logarithmic              bool
 	X, Y                     []tick
 	Series                   []series
+	Rows                     []plotRow // every figure of the plot
 	Description              string
+}
+
+// A plotRow has the figures at one segment size, one for each series.
+type plotRow struct {
+	Name  string
+	Cells []string
 }
 
 type tick struct {
@@ -80,8 +88,7 @@ func newPlot(checks []testcases.Check) *plot {
 		}
 		p.Unit = unit
 		lines = append(lines, samples)
-		number, _, _ := strings.Cut(checks[i].Name, " ")
-		p.Series = append(p.Series, series{Index: len(p.Series) % 10, Name: checks[i].Name, Number: shorten(number, 3)})
+		p.Series = append(p.Series, newSeries(len(p.Series), checks[i].Name))
 	}
 	if len(lines) == 0 || y.empty() || x.low == x.high {
 		return nil
@@ -101,7 +108,8 @@ func newPlot(checks []testcases.Check) *plot {
 		p.Series[i].draw(samples, toX, toY)
 	}
 	spreadLabels(p.Series)
-	p.Description = fmt.Sprintf("%d network paths, throughput in %s over maximum segment sizes of %g to %g bytes. The table below has every figure.",
+	p.Rows = plotRows(lines)
+	p.Description = fmt.Sprintf("%d network paths, throughput in %s over maximum segment sizes of %g to %g bytes. The table below it has every figure.",
 		len(lines), p.Unit, x.low, x.high)
 	return p
 }
@@ -124,6 +132,50 @@ func samplesOf(c *testcases.Check) (samples []measurement, unit string) {
 		samples, unit = append(samples, measurement{mss, value}), f.Unit
 	}
 	return samples, unit
+}
+
+// newSeries numbers a series as the tool does, or else by its place.
+func newSeries(index int, name string) series {
+	s := series{Index: index % 10, Number: strconv.Itoa(index + 1), Name: name}
+	if n, rest, ok := strings.Cut(name, " "); ok && len(n) < 3 {
+		if _, err := strconv.Atoi(n); err == nil {
+			s.Number, s.Name = n, rest
+		}
+	}
+	return s
+}
+
+// plotRows turns the lines into a table with a row for each segment size.
+func plotRows(lines [][]measurement) []plotRow {
+	cells := make(map[float64][]string)
+	for i, samples := range lines {
+		for _, s := range samples {
+			if cells[s.mss] == nil {
+				cells[s.mss] = make([]string, len(lines))
+			}
+			cells[s.mss][i] = number(s.value)
+		}
+	}
+	var rows []plotRow
+	for _, mss := range slices.Sorted(maps.Keys(cells)) {
+		rows = append(rows, plotRow{Name: number(mss), Cells: cells[mss]})
+	}
+	return rows
+}
+
+// unplotted returns checks without the figures that the plot and its table
+// show already.
+func unplotted(checks []testcases.Check) []testcases.Check {
+	rest := slices.Clone(checks)
+	for i := range rest {
+		if samples, _ := samplesOf(&rest[i]); len(samples) < 2 {
+			continue
+		}
+		rest[i].Figures = slices.DeleteFunc(slices.Clone(rest[i].Figures), func(f testcases.Figure) bool {
+			return strings.HasPrefix(f.Name, mssPrefix)
+		})
+	}
+	return rest
 }
 
 // draw makes the line of a series, broken where nothing was measured.
@@ -297,7 +349,7 @@ func newFigureTable(result string, checks []testcases.Check) *figureTable {
 	}
 	for i := range checks[:min(len(checks), maxRows)] {
 		c := &checks[i]
-		row := figureRow{Check: c.Name, Badge: checkBadge(c), Reason: c.Reason, Cells: make([]string, len(t.Columns))}
+		row := figureRow{Check: c.Name, Badge: figureBadge(c), Reason: c.Reason, Cells: make([]string, len(t.Columns))}
 		for _, f := range c.Figures {
 			if at := slices.Index(t.Columns, column{f.Name, f.Unit}); at >= 0 {
 				row.Cells[at] = decimal(f.Value, decimals[t.Columns[at]])

@@ -338,6 +338,16 @@ func checkPaper(t *testing.T, tab *tab) {
 	if _, err := chromedp.Call(tab.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"}); err != nil {
 		t.Fatal(err)
 	}
+	if *shots != "" {
+		if err := chromedp.Do(tab.ctx, chromedp.EmulateViewport(794, 1123)); err != nil {
+			t.Fatal(err)
+		}
+		shot, err := chromedp.Run(tab.ctx, chromedp.FullScreenshot(100))
+		if err != nil {
+			t.Fatal(err)
+		}
+		saveShot(t, "paper.png", shot)
+	}
 	wantNone(t, tab, "cases that are not printed", `[...document.querySelectorAll(".cases tbody")].filter(e => e.offsetParent === null).map(e => e.id)`)
 	wantNone(t, tab, "folded facts that are not printed", `[...document.querySelectorAll("#mandatory dl.facts dt")].filter(e => !e.checkVisibility({contentVisibilityAuto: true})).map(e => e.textContent)`)
 }

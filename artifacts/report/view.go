@@ -259,6 +259,9 @@ func (p *page) addCase(catalog *testcases.Catalog, o *testcases.Outcome) {
 	case "netperf":
 		v.Section = "network"
 		v.Plot, v.Table = newPlot(o.Checks), newFigureTable("Result", o.Checks)
+		if v.Plot != nil {
+			v.Table = newFigureTable("Result", unplotted(o.Checks))
+		}
 		p.Network = append(p.Network, v)
 	case "xrally_kubernetes":
 		v.Section = "benchmarks"
