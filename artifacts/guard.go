@@ -117,9 +117,7 @@ func checkName(name string) error {
 		return fmt.Errorf("name with a backslash: %q", name)
 	case !utf8.ValidString(name) || strings.ContainsFunc(name, isControl):
 		return fmt.Errorf("name with control characters or invalid UTF-8: %q", name)
-	case strings.HasSuffix(name, "/"):
-		return fmt.Errorf("%q is a folder: an archive holds files alone", name)
-	case !fs.ValidPath(name):
+	case !fs.ValidPath(strings.TrimSuffix(name, "/")): // other tools list folders too
 		return fmt.Errorf("name %q leads out of the archive or is not in its shortest form", name)
 	}
 	return nil
@@ -132,6 +130,7 @@ func isControl(r rune) bool {
 
 func checkEntry(file *zip.File, limits Limits) error {
 	switch {
+	case strings.HasSuffix(file.Name, "/") && file.UncompressedSize64 == 0:
 	case !file.Mode().IsRegular():
 		return fmt.Errorf("%q is no regular file but %s", file.Name, file.Mode().Type())
 	case file.Flags&1 != 0:

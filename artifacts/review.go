@@ -275,6 +275,26 @@ func (c *integrityCheck) files(ctx context.Context) {
 			c.problem(entry.Path, "the manifest lists it, the archive does not hold it: it was removed or renamed")
 		}
 	}
+	if len(c.Problems) == 0 {
+		c.order()
+	}
+}
+
+// order compares the order of the files with the manifest's. It is worth a
+// word only when they are the same files.
+func (c *integrityCheck) order() {
+	for i, file := range c.zip.File {
+		want := Attestation
+		if i < len(c.manifest.Files) {
+			want = c.manifest.Files[i].Path
+		} else if i == len(c.manifest.Files) {
+			want = Manifest
+		}
+		if file.Name != want {
+			c.problem(file.Name, "is where %s was: the order of the files was changed", want)
+			return
+		}
+	}
 }
 
 // file compares what a file holds, and the bytes that hold it, with the manifest.
