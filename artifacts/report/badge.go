@@ -83,6 +83,8 @@ func checkBadge(c *testcases.Check) badge {
 		return badge{"none", "…", "Pending"}
 	case testcases.ClassDryRun:
 		return badge{"warn", "∅", "Dry run"}
+	case "warning":
+		return badge{"warn", "!", "Warning"}
 	case testcases.ClassUnexplained:
 		return badge{"warn", "?", "Skipped, unexplained"}
 	case testcases.ClassNotSelected:

@@ -67,14 +67,16 @@ func missingNames(o *testcases.Outcome) map[string]bool {
 }
 
 // reported are the checks of a case that a report shows one by one: all but
-// those that the case does not select, which would be 7,000 in every e2e
-// case, and those that are reported as missing.
+// those that are reported as missing and, of e2e cases, the specs that the
+// case does not select. These are 7,000 in every case; the assessment's specs
+// have each of them once.
 func reported(o *testcases.Outcome) []*testcases.Check {
 	missing := missingNames(o)
+	isE2E := caseOf(o).Driver == "e2e_testing"
 	var checks []*testcases.Check
 	for i := range o.Checks {
 		c := &o.Checks[i]
-		if c.Class == testcases.ClassNotSelected || c.Status == testcases.StatusSkip && missing[c.Name] {
+		if isE2E && c.Class == testcases.ClassNotSelected || c.Status == testcases.StatusSkip && missing[c.Name] {
 			continue
 		}
 		checks = append(checks, c)
@@ -98,12 +100,16 @@ func evidencePath(folder string, s testcases.Source) string {
 // A coverage says what covers one requirement.
 type coverage struct {
 	requirement *testcases.Requirement
-	// cases name the requirement in the catalogue. Their outcomes are nil
-	// where the assessment did not look at them.
-	cases    []*testcases.Case
-	outcomes []*testcases.Outcome
+	cases       []coveredBy
 	// checks that trace to the requirement themselves.
 	checks tally
+}
+
+// coveredBy is a case that covers a requirement.
+type coveredBy struct {
+	testcase *testcases.Case
+	outcome  *testcases.Outcome // nil where the assessment did not look at the case
+	byText   bool               // the case matches by its text; no specification says so
 }
 
 // covered says whether any case or executed check covers the requirement.
@@ -137,9 +143,9 @@ func coverages(a *testcases.Assessment) []coverage {
 		}
 		for k := range a.Catalog.Cases {
 			c := &a.Catalog.Cases[k]
-			if slices.Contains(c.Requirements, r.ID) {
-				all[i].cases = append(all[i].cases, c)
-				all[i].outcomes = append(all[i].outcomes, outcomes[c.Name])
+			named := slices.Contains(c.Requirements, r.ID)
+			if named || slices.Contains(c.Derived, r.ID) {
+				all[i].cases = append(all[i].cases, coveredBy{c, outcomes[c.Name], !named})
 			}
 		}
 	}

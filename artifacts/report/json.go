@@ -215,6 +215,7 @@ type docCoverage struct {
 type docCovered struct {
 	Case    string  `json:"case"`
 	Verdict *string `json:"verdict"`
+	ByText  bool    `json:"by_text,omitempty"`
 }
 
 type docFeature struct {
@@ -390,10 +391,10 @@ func newCoverage(c *coverage) docCoverage {
 	if c.checks != (tally{}) {
 		d.Checks = &c.checks
 	}
-	for i, testcase := range c.cases {
-		covered := docCovered{Case: testcase.Name}
-		if o := c.outcomes[i]; o != nil {
-			verdict := string(o.Verdict)
+	for _, by := range c.cases {
+		covered := docCovered{Case: by.testcase.Name, ByText: by.byText}
+		if by.outcome != nil {
+			verdict := string(by.outcome.Verdict)
 			covered.Verdict = &verdict
 		}
 		d.CoveredBy = append(d.CoveredBy, covered)

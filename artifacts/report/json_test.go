@@ -3,6 +3,13 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -77,6 +84,81 @@ func TestSchemaRefusesWrongDocuments(t *testing.T) {
 			t.Errorf("%s: the schema accepts it", name)
 		}
 	}
+}
+
+// The schema must list every word that the domain has: a new one in package
+// testcases would otherwise make documents that their schema refuses.
+func TestSchemaListsEveryWordOfTheDomain(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(schemaFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type enum struct {
+		Enum []any `json:"enum"`
+	}
+	var schema struct {
+		Properties struct{ Verdict enum }
+		Defs       struct {
+			Status, Class, Verdict, Criteria, Level enum
+			Finding                                 struct {
+				Properties struct{ Kind enum }
+			}
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(text, &schema); err != nil {
+		t.Fatal(err)
+	}
+	words := domainWords(t)
+	for typeName, listed := range map[string]enum{
+		"Status": schema.Defs.Status, "Class": schema.Defs.Class, "CaseVerdict": schema.Defs.Verdict,
+		"CampaignVerdict": schema.Properties.Verdict, "FindingKind": schema.Defs.Finding.Properties.Kind, "Level": schema.Defs.Level,
+	} {
+		if len(words[typeName]) == 0 {
+			t.Errorf("package testcases has no constants of type %s", typeName)
+		}
+		for _, word := range words[typeName] {
+			if !slices.Contains(listed.Enum, any(word)) {
+				t.Errorf("%s %q is not in %s", typeName, word, schemaFile)
+			}
+		}
+	}
+}
+
+// domainWords are the values of the typed constants of package testcases, by
+// the name of their type.
+func domainWords(t *testing.T) map[string][]string {
+	t.Helper()
+	files, err := filepath.Glob("../../testcases/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := make(map[string][]string)
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok {
+				return true
+			}
+			typeName, ok := spec.Type.(*ast.Ident)
+			if !ok || len(spec.Values) != 1 {
+				return true
+			}
+			if literal, ok := spec.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING {
+				word, err := strconv.Unquote(literal.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				words[typeName.Name] = append(words[typeName.Name], word)
+			}
+			return true
+		})
+	}
+	return words
 }
 
 func TestJSONHasEverything(t *testing.T) {

@@ -23,6 +23,13 @@ const (
 	plotTop, plotBottom   = 32, 48
 )
 
+// What is taken for a measurement; anything else in a file leaves a gap.
+const (
+	minRate, maxRate = 1e-3, 1e9 // in Mbit/s, or whatever the tool's unit is
+	maxMSS           = 65535     // of TCP (RFC 9293, section 3.7.1)
+	maxSeries        = 20        // netperf has 10
+)
+
 // logRatio is the ratio of the biggest to the smallest figure from which the
 // axis is logarithmic: paths within a node are some 100 times as fast.
 const logRatio = 20
@@ -77,7 +84,7 @@ func newPlot(checks []testcases.Check) *plot {
 	var lines [][]measurement
 	for i := range checks {
 		samples, unit := samplesOf(&checks[i])
-		if len(samples) < 2 {
+		if len(samples) < 2 || len(lines) == maxSeries {
 			continue
 		}
 		for _, s := range samples {
@@ -122,11 +129,11 @@ func samplesOf(c *testcases.Check) (samples []measurement, unit string) {
 			continue
 		}
 		value := f.Value
-		if finite(value) == nil || value < 0 {
+		if !(value >= minRate && value <= maxRate) { // NaN is neither
 			value = 0
 		}
 		mss, err := strconv.ParseFloat(size, 64)
-		if err != nil || finite(mss) == nil {
+		if err != nil || !(mss >= 1 && mss <= maxMSS) {
 			continue
 		}
 		samples, unit = append(samples, measurement{mss, value}), f.Unit
@@ -227,12 +234,13 @@ func scale(low, high, from, to float64, logarithmic bool) func(float64) float64 
 
 // linearTicks are round values from 0 up to the highest one or beyond.
 func linearTicks(high float64) []float64 {
-	step := math.Pow(10, math.Floor(math.Log10(high)))
-	for _, divisor := range []float64{5, 2} {
-		if high/(step/divisor) <= 8 {
-			step /= divisor
+	magnitude := math.Pow(10, math.Floor(math.Log10(high)))
+	step := magnitude / 5
+	for _, factor := range []float64{0.5, 1, 2} {
+		if high/step <= 6 {
 			break
 		}
+		step = factor * magnitude
 	}
 	values := []float64{0}
 	for n := 1.0; values[len(values)-1] < high; n++ {

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"html/template"
 	"maps"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/anuket-project/xtci/testcases"
 )
@@ -186,6 +186,7 @@ type requirementView struct {
 type coveringCase struct {
 	Name, Href string
 	Badge      badge
+	ByText     bool
 }
 
 type featureView struct {
@@ -485,8 +486,10 @@ func (p *page) trace(a *testcases.Assessment, catalog *testcases.Catalog) {
 			p.Uncovered++
 			v.Why = cmp.Or(v.Why, "no test case of this release traces to it")
 		}
-		for _, testcase := range c.cases {
-			v.Cases = append(v.Cases, p.covering(testcase.Name))
+		for _, by := range c.cases {
+			view := p.covering(by.testcase.Name)
+			view.ByText = by.byText
+			v.Cases = append(v.Cases, view)
 		}
 		p.Requirements = append(p.Requirements, v)
 	}
@@ -591,18 +594,23 @@ func slug(name string) string {
 // unknown.
 func duration(s float64) string {
 	s = min(seconds(s), 1e9)
-	switch {
-	case s == 0:
+	if s == 0 {
 		return ""
-	case s < 60:
+	}
+	if s < 60 {
 		return strconv.FormatFloat(s, 'f', 1, 64) + " s"
+	}
+	whole := int(math.Round(s))
+	hours, minutes, rest := whole/3600, whole/60%60, whole%60
+	switch {
+	case hours > 0 && minutes > 0:
+		return fmt.Sprintf("%d h %d min", hours, minutes)
+	case hours > 0:
+		return fmt.Sprintf("%d h", hours)
+	case rest > 0:
+		return fmt.Sprintf("%d min %d s", minutes, rest)
 	default:
-		text := time.Duration(s * float64(time.Second)).Round(time.Second).String()
-		if s >= 3600 {
-			text = time.Duration(s * float64(time.Second)).Round(time.Minute).String()
-			text = strings.TrimSuffix(text, "0s")
-		}
-		return strings.NewReplacer("h", " h ", "m", " min ", "s", " s").Replace(strings.TrimSuffix(text, "0s"))
+		return fmt.Sprintf("%d min", minutes)
 	}
 }
 
