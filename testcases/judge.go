@@ -375,11 +375,13 @@ func (o *Outcome) derive(hasEvidence bool) {
 	}
 	if bad > 0 {
 		o.find(FindingFailure, "%d of %d checks failed (first: %q: %s)", bad, bad+passed, first.Name, firstLine(first.Reason))
-	} else if passed == 0 && (o.Case.Driver != "kube_hunter" || !o.Complete) {
+	}
+	nothing := passed == 0 && (o.Case.Driver != "kube_hunter" || !o.Complete)
+	if nothing && bad == 0 && o.Complete {
 		o.find(FindingFailure, "no check passed")
 	}
 	o.Derived = CriteriaPass
-	if slices.ContainsFunc(o.Findings, func(f Finding) bool { return f.Kind == FindingFailure }) {
+	if nothing || slices.ContainsFunc(o.Findings, func(f Finding) bool { return f.Kind == FindingFailure }) {
 		o.Derived = CriteriaFail
 	}
 }
