@@ -21,6 +21,7 @@ const (
 	ClassPending     Class = "pending"      // marked as pending in the test's source
 	ClassDryRun      Class = "dry run"      // listed as passed, but nothing was executed
 	ClassUnexplained Class = "unexplained"  // selected, listed as skipped, and nothing says why
+	ClassWarning     Class = "warning"      // a CIS control that needs a human: manual, or it could not be decided
 )
 
 // Classes of failed or broken checks.

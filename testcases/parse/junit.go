@@ -17,16 +17,20 @@ type junitSuite struct {
 	tests      int
 	failures   int
 	errors     int
+	id         string            // Rally only: the task's
+	timestamp  string            // of the last suite that has one
+	comment    string            // Rally only: its version
 	properties map[string]string // ginkgo v2 only
 }
 
 // A junitCase is one <testcase>.
 type junitCase struct {
-	name    string
-	status  string // ginkgo v2 only
-	seconds float64
-	line    int
-	outcome *junitOutcome // nil: passed
+	name      string
+	classname string
+	status    string // ginkgo v2 only
+	seconds   float64
+	line      int
+	outcome   *junitOutcome // nil: passed
 }
 
 // A junitOutcome is the <failure>, <error> or <skipped> of a test case.
@@ -104,6 +108,10 @@ func (p *junitReader) take(token xml.Token) error {
 		} else if len(p.open) == 0 && strings.TrimSpace(string(t)) != "" {
 			return errors.New("text outside of the root element: not JUnit XML")
 		}
+	case xml.Comment:
+		if p.suite.comment == "" {
+			p.suite.comment = shorten(strings.TrimSpace(string(t)), 200)
+		}
 	}
 	return nil
 }
@@ -145,6 +153,12 @@ func (p *junitReader) start(t xml.StartElement) error {
 
 func (p *junitReader) startSuite(t xml.StartElement) error {
 	p.suite.suites++
+	if id := attr(t, "id"); id != "" {
+		p.suite.id = shorten(id, 100)
+	}
+	if timestamp := attr(t, "timestamp"); timestamp != "" {
+		p.suite.timestamp = shorten(timestamp, 100)
+	}
 	for name, into := range map[string]*int{"tests": &p.suite.tests, "failures": &p.suite.failures, "errors": &p.suite.errors} {
 		value := attr(t, name)
 		if value == "" {
@@ -175,7 +189,7 @@ func (p *junitReader) startCase(t xml.StartElement) error {
 		}
 	}
 	line, _ := p.decoder.InputPos()
-	p.current = &junitCase{name: name, status: attr(t, "status"), seconds: seconds, line: line}
+	p.current = &junitCase{name: name, classname: attr(t, "classname"), status: attr(t, "status"), seconds: seconds, line: line}
 	return nil
 }
 
