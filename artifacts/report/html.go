@@ -24,6 +24,7 @@ func HTML(w io.Writer, a *testcases.Assessment) error {
 	templates, err := template.New("page.html").Funcs(template.FuncMap{
 		"n":       thousands,
 		"kind":    strings.ToLower,
+		"again":   func(places []link) int { return len(places) + 1 },
 		"missing": func() badge { return missingBadge },
 	}).ParseFS(pageFiles, "page/*.html")
 	if err != nil {

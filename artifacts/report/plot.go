@@ -326,6 +326,7 @@ func number(v float64) string {
 // the order that the checks bring them.
 type figureTable struct {
 	Result  string // what the result column says
+	Timed   bool   // whether any check has a duration
 	Unit    string // of all figures, if they have the same
 	Columns []column
 	Rows    []figureRow
@@ -337,6 +338,7 @@ type figureRow struct {
 	Check  string
 	Badge  badge
 	Reason string
+	Time   string
 	Cells  []string
 }
 
@@ -357,12 +359,13 @@ func newFigureTable(result string, checks []testcases.Check) *figureTable {
 	}
 	for i := range checks[:min(len(checks), maxRows)] {
 		c := &checks[i]
-		row := figureRow{Check: c.Name, Badge: figureBadge(c), Reason: c.Reason, Cells: make([]string, len(t.Columns))}
+		row := figureRow{Check: c.Name, Badge: figureBadge(c), Reason: c.Reason, Time: duration(c.Seconds), Cells: make([]string, len(t.Columns))}
 		for _, f := range c.Figures {
 			if at := slices.Index(t.Columns, column{f.Name, f.Unit}); at >= 0 {
 				row.Cells[at] = decimal(f.Value, decimals[t.Columns[at]])
 			}
 		}
+		t.Timed = t.Timed || row.Time != ""
 		t.Rows = append(t.Rows, row)
 	}
 	t.shareUnit()

@@ -65,6 +65,7 @@ func TestPageInBrowser(t *testing.T) {
 			t.Errorf("the page lists %d specs, want each of the 7,052 once", got)
 		}
 		tab.checkConsole(t)
+		checkLayout(t, open(t, browser, large(), 360, 800, "light"))
 	})
 	t.Run("paper", func(t *testing.T) {
 		tab := open(t, browser, sample(), 1280, 900, "dark")
@@ -342,11 +343,7 @@ func checkPaper(t *testing.T, tab *tab) {
 		if err := chromedp.Do(tab.ctx, chromedp.EmulateViewport(794, 1123)); err != nil {
 			t.Fatal(err)
 		}
-		shot, err := chromedp.Run(tab.ctx, chromedp.FullScreenshot(100))
-		if err != nil {
-			t.Fatal(err)
-		}
-		saveShot(t, "paper.png", shot)
+		saveSections(t, tab, "paper")
 	}
 	wantNone(t, tab, "cases that are not printed", `[...document.querySelectorAll(".cases tbody")].filter(e => e.offsetParent === null).map(e => e.id)`)
 	wantNone(t, tab, "folded facts that are not printed", `[...document.querySelectorAll("#mandatory dl.facts dt")].filter(e => !e.checkVisibility({contentVisibilityAuto: true})).map(e => e.textContent)`)
@@ -363,14 +360,19 @@ func takeShots(t *testing.T, browser context.Context) {
 				t.Fatal(err)
 			}
 			saveShot(t, screen.name+"-"+scheme+"-top.png", top)
-			for _, section := range evaluate[[]string](t, tab, `[...document.querySelectorAll("main > section")].map(e => e.id)`) {
-				shot, err := chromedp.Run(tab.ctx, chromedp.Screenshot(chromedp.ID(section)))
-				if err != nil {
-					t.Fatal(err)
-				}
-				saveShot(t, screen.name+"-"+scheme+"-"+section+".png", shot)
-			}
+			saveSections(t, tab, screen.name+"-"+scheme)
 		}
+	}
+}
+
+func saveSections(t *testing.T, tab *tab, prefix string) {
+	t.Helper()
+	for _, section := range evaluate[[]string](t, tab, `[...document.querySelectorAll("main > section")].map(e => e.id)`) {
+		shot, err := chromedp.Run(tab.ctx, chromedp.Screenshot(chromedp.ID(section)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		saveShot(t, prefix+"-"+section+".png", shot)
 	}
 }
 

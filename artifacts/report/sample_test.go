@@ -29,7 +29,7 @@ func sampleCatalog() *testcases.Catalog {
 			Level: testcases.LevelMust, Driver: driver, Requirements: []string{requirement},
 		}
 	}
-	return &testcases.Catalog{
+	catalog := &testcases.Catalog{
 		Release:       "v1.23",
 		Specification: testcases.Specification{Title: "Anuket RC2", Version: "September 2022", URL: rc2},
 		Cases: []testcases.Case{
@@ -44,6 +44,7 @@ func sampleCatalog() *testcases.Catalog {
 			other("cnf_testsuite", "cnf_testsuite", "rc2.cnf", false),
 		},
 		Requirements: []testcases.Requirement{
+			{ID: "gen.cnt.03", Title: "General: Cloud nativeness", Document: "RA2", Level: testcases.LevelMust, URL: "https://cntt.readthedocs.io/projects/ra2/en/stable-moselle/chapters/chapter02.html#kubernetes-architecture-requirements"},
 			{ID: "rc2.conformance", Title: "Conformance", Document: "RC2", Level: testcases.LevelMust, URL: rc2 + "#conformance"},
 			{ID: "rc2.network", Title: "Network Testing", Document: "RC2", Level: testcases.LevelMust, URL: rc2 + "#network-testing"},
 			{ID: "rc2.auth", Title: "Auth Testing", Document: "RC2", Level: testcases.LevelMust, URL: rc2 + "#auth-testing"},
@@ -68,6 +69,8 @@ func sampleCatalog() *testcases.Catalog {
 				Cases: []string{"sig_network", "sig_storage"}, URL: "https://example.org/ra2#storage"},
 		},
 	}
+	catalog.Cases[0].Derived = []string{"gen.cnt.03"}
+	return catalog
 }
 
 // sample is a small campaign in which everything that a report shows happens
@@ -137,14 +140,15 @@ func sampleOutcome(c *testcases.Case) *testcases.Outcome {
 		}
 	case "sig_auth":
 		o.Verdict, o.Recorded, o.Derived, o.Complete = testcases.VerdictIncomplete, testcases.CriteriaFail, testcases.CriteriaFail, false
-		o.Counts = testcases.Counts{Passed: 1, Missing: 3, Errors: 1}
+		o.Counts = testcases.Counts{Missing: 3, Errors: 2}
 		o.Missing = []testcases.MissingCheck{
 			{Name: "[sig-auth] ServiceAccounts should mount an API token", Reason: "BeforeSuite failed"},
 			{Name: "[sig-auth] Certificates API " + hostile, Reason: "BeforeSuite failed"},
 			{Name: "[sig-auth] Unexplained", Reason: "listed as skipped, and nothing says why"},
 		}
 		o.Checks = []testcases.Check{
-			{Name: "BeforeSuite", Status: testcases.StatusError, Class: testcases.ClassSetup, Reason: "Error waiting for all pods to be running and ready"},
+			{Name: "BeforeSuite", Status: testcases.StatusError, Class: testcases.ClassSetup, Reason: "Error waiting for all pods to be running and ready", Source: testcases.Source{File: "junit_01.xml", Line: 3}},
+			{Name: "BeforeSuite", Status: testcases.StatusError, Class: testcases.ClassSetup, Reason: "Error waiting for all pods to be running and ready", Source: testcases.Source{File: "junit_02.xml", Line: 3}},
 			{Name: "[sig-auth] Unexplained", Status: testcases.StatusSkip, Class: testcases.ClassUnexplained},
 		}
 		o.Findings = []testcases.Finding{{Kind: testcases.FindingIncomplete, Text: "3 selected specs were not executed"}}

@@ -146,6 +146,7 @@ type checkView struct {
 	Cut                bool
 	Where              string
 	Source             link
+	Again              []link // where else the same was found
 	Remedy             string
 	Documentation      link
 	Requirement        link
@@ -311,7 +312,7 @@ func (p *page) addChecks(catalog *testcases.Catalog, v *caseView, o *testcases.O
 		broken := c.Status == testcases.StatusFail || c.Status == testcases.StatusError
 		switch {
 		case broken && !c.Informative:
-			problems = append(problems, check)
+			problems = addProblem(problems, check)
 		case c.Status == testcases.StatusSkip && !c.Informative:
 			p.Skips.Rows = append(p.Skips.Rows, check)
 		}
@@ -332,6 +333,19 @@ func (p *page) addChecks(catalog *testcases.Catalog, v *caseView, o *testcases.O
 	}
 }
 
+// addProblem appends a problem, or adds its place to the same one before it:
+// a set-up fails on each of ten parallel nodes with the same words.
+func addProblem(problems []checkView, next checkView) []checkView {
+	if n := len(problems); n > 0 && next.Source.Text != "" {
+		last := &problems[n-1]
+		if last.Name == next.Name && last.Badge == next.Badge && last.Reason == next.Reason && last.Where == next.Where {
+			last.Again = append(last.Again, next.Source)
+			return problems
+		}
+	}
+	return append(problems, next)
+}
+
 func (p *page) newCheck(catalog *testcases.Catalog, v *caseView, folder string, c *testcases.Check) checkView {
 	check := checkView{
 		Name: c.Name, Case: v.Name, CaseID: v.ID,
@@ -347,6 +361,9 @@ func (p *page) newCheck(catalog *testcases.Catalog, v *caseView, folder string, 
 	}
 	if c.Informative {
 		check.Tags = append(check.Tags, "informative")
+		if check.Badge.Kind == "fail" {
+			check.Badge.Kind = "warn" // the colour of failure is for what decides
+		}
 	}
 	if c.Extra {
 		check.Tags = append(check.Tags, "not selected by the case")
@@ -569,7 +586,7 @@ func evidence(folder string, s testcases.Source) link {
 		text = fmt.Sprintf("%s, line %d", s.File, s.Line)
 	}
 	name := evidencePath(folder, s)
-	if name == "" {
+	if name == "" || strings.Contains(name, "*") { // a pattern that no file matches
 		return link{Text: text}
 	}
 	segments := strings.Split(name, "/")
