@@ -109,12 +109,13 @@ func (c *Campaign) Assess(ctx context.Context, catalog *testcases.Catalog, waive
 		return nil, err
 	}
 	var runs []testcases.Run
+	names := parse.Names{}
 	for i := range catalog.Cases {
 		run, ok := c.newest(&catalog.Cases[i], folders[catalog.Cases[i].Name])
 		if !ok {
 			continue
 		}
-		if err := c.derive(ctx, &run); err != nil {
+		if err := c.derive(ctx, &run, names); err != nil {
 			return nil, err
 		}
 		runs = append(runs, run)
@@ -241,7 +242,7 @@ func linksOf(record *testcases.Record) []string {
 }
 
 // derive parses what the run left.
-func (c *Campaign) derive(ctx context.Context, run *testcases.Run) error {
+func (c *Campaign) derive(ctx context.Context, run *testcases.Run, names parse.Names) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("parse %s: %w", run.Case.Name, err)
 	}
@@ -255,7 +256,7 @@ func (c *Campaign) derive(ctx context.Context, run *testcases.Run) error {
 	if run.LogCriteria, err = parse.LogResult(files, run.Case.Name); err != nil {
 		return fmt.Errorf("%s: %w", run.Folder, err)
 	}
-	in := parse.Input{Case: run.Case, Files: files}
+	in := parse.Input{Case: run.Case, Files: files, Names: names}
 	if run.Record != nil {
 		in.Details = run.Record.Details
 	}

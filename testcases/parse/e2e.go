@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"regexp"
 	"strings"
-	"unique"
 
 	"github.com/anuket-project/xtci/testcases"
 )
@@ -25,7 +24,8 @@ func parseE2E(in Input) (testcases.Evidence, error) {
 	if err != nil {
 		return testcases.Evidence{}, err
 	}
-	m := e2eMerge{selection: selection, index: map[string]int{}}
+	m := e2eMerge{selection: selection, names: in.Names, index: make(map[string]int, usualSpecs)}
+	m.evidence.Checks = make([]testcases.Check, 0, usualSpecs)
 	var errs []error
 	for _, name := range names {
 		errs = append(errs, m.readFile(in.Files, name))
@@ -37,9 +37,13 @@ func parseE2E(in Input) (testcases.Evidence, error) {
 	return m.evidence, errors.Join(append(errs, logErr)...)
 }
 
+// usualSpecs is somewhat more than the binaries of all releases list.
+const usualSpecs = 8000
+
 // e2eMerge gathers the specs of several files by name.
 type e2eMerge struct {
 	selection *testcases.Selection
+	names     Names
 	evidence  testcases.Evidence
 	index     map[string]int // spec to its place in evidence.Checks
 	setup     bool           // a set-up or tear-down node failed
@@ -90,7 +94,7 @@ func (f *e2eFile) take(c junitCase) error {
 		f.takeNode(name, check)
 		return nil
 	}
-	check.Name = unique.Make(name).Value() // the same 7,000 names stand in every suite
+	check.Name = f.merge.names.share(name)
 	f.classify(&check)
 	if check.Status == testcases.StatusFail || check.Status == testcases.StatusError {
 		f.bad++

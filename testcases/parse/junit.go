@@ -50,8 +50,8 @@ const (
 // readJUnit streams one JUnit file and calls each for every test case. What
 // was read before an error has been handed out.
 func readJUnit(r io.Reader, each func(junitCase) error) (junitSuite, error) {
-	limited := &tokenReader{r: bufio.NewReaderSize(r, 64<<10)}
-	p := junitReader{decoder: xml.NewDecoder(limited), each: each}
+	limited := &tokenReader{r: r}
+	p := junitReader{decoder: xml.NewDecoder(bufio.NewReaderSize(limited, 64<<10)), each: each}
 	for {
 		limited.left = maxJUnitToken
 		token, err := p.decoder.RawToken()
@@ -67,20 +67,17 @@ func readJUnit(r io.Reader, each func(junitCase) error) (junitSuite, error) {
 	}
 }
 
-// tokenReader bounds how much one XML token can make the decoder hold.
+// tokenReader bounds how much one XML token can make the decoder hold. It
+// counts what is read ahead for a token: at most one buffer too much.
 type tokenReader struct {
-	r    *bufio.Reader
+	r    io.Reader
 	left int
 }
 
-func (t *tokenReader) ReadByte() (byte, error) {
-	if t.left--; t.left < 0 {
+func (t *tokenReader) Read(p []byte) (int, error) {
+	if t.left <= 0 {
 		return 0, fmt.Errorf("an element is longer than %d MiB", maxJUnitToken>>20)
 	}
-	return t.r.ReadByte()
-}
-
-func (t *tokenReader) Read(p []byte) (int, error) { // the decoder reads bytes; io.Reader asks for this
 	n, err := t.r.Read(p)
 	t.left -= n
 	return n, err

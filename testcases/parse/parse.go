@@ -26,6 +26,23 @@ type Input struct {
 	// Details is what the container's record carries, if it pushed one. It
 	// stands in only for what the containers leave nowhere else.
 	Details json.RawMessage
+	// Names, if not nil, are shared by the cases of a campaign: the same
+	// 7,000 names of specs stand in every suite.
+	Names Names
+}
+
+// Names keeps one copy of each name.
+type Names map[string]string
+
+func (n Names) share(name string) string {
+	if n == nil {
+		return name
+	}
+	shared, ok := n[name]
+	if !ok {
+		n[name], shared = name, name
+	}
+	return shared
 }
 
 // An Error is unreadable evidence: a file, a line in it (0 when it is about
