@@ -83,7 +83,7 @@ func checkBadge(c *testcases.Check) badge {
 		return badge{"none", "…", "Pending"}
 	case testcases.ClassDryRun:
 		return badge{"warn", "∅", "Dry run"}
-	case "warning":
+	case testcases.ClassWarning:
 		return badge{"warn", "!", "Warning"}
 	case testcases.ClassUnexplained:
 		return badge{"warn", "?", "Skipped, unexplained"}
