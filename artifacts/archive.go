@@ -154,8 +154,8 @@ func finishEntry(header *zip.FileHeader, crc uint32, packed, size int64) {
 	const zip45 = 45 // sizes of 64 bits
 	header.CRC32 = crc
 	header.CompressedSize64, header.UncompressedSize64 = uint64(packed), uint64(size)
-	header.CompressedSize = uint32(min(header.CompressedSize64, math.MaxUint32))
-	header.UncompressedSize = uint32(min(header.UncompressedSize64, math.MaxUint32))
+	header.CompressedSize = uint32(min(header.CompressedSize64, math.MaxUint32))     //nolint:staticcheck // what the descriptor behind the data is written from
+	header.UncompressedSize = uint32(min(header.UncompressedSize64, math.MaxUint32)) //nolint:staticcheck // the same
 	if max(packed, size) >= math.MaxUint32 {
 		header.ReaderVersion = zip45
 	}
@@ -199,7 +199,8 @@ func (a *archiveWriter) addFolder(ctx context.Context, files fs.FS, root string)
 		}
 		return nil
 	})
-	if err != nil && !(errors.Is(err, fs.ErrNotExist) && len(names) == 0) { // a campaign may have left no file at all
+	nothing := errors.Is(err, fs.ErrNotExist) && len(names) == 0 // a campaign may have left no file at all
+	if err != nil && !nothing {
 		return fmt.Errorf("list the campaign's files: %w", err)
 	}
 	slices.Sort(names)

@@ -142,10 +142,10 @@ func TestClassicCampaignAgreesWithTheTruthOfEveryRecord(t *testing.T) {
 				continue
 			}
 			f := fate{status: strings.ToUpper(string(check.Status))}
-			switch {
-			case check.Class == testcases.ClassNotSelected:
+			switch check.Class {
+			case testcases.ClassNotSelected:
 				f.class = "not selected"
-			case check.Class == testcases.ClassSkipped:
+			case testcases.ClassSkipped:
 				f.class, f.reason = "run time", check.Reason
 			}
 			got[key{o.Case.Name, check.Name}] = f

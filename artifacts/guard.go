@@ -110,7 +110,7 @@ func checkEntries(z *zip.Reader, limits Limits) error {
 func checkName(name string) error {
 	switch {
 	case len(name) > maxNameLength:
-		return fmt.Errorf("a name of %d bytes: %q...", len(name), name[:60])
+		return fmt.Errorf("a name of %d bytes that begins with %q", len(name), name[:60])
 	case strings.HasPrefix(name, "/"), len(name) > 1 && name[1] == ':':
 		return fmt.Errorf("absolute name %q", name)
 	case strings.Contains(name, `\`):

@@ -35,7 +35,7 @@ type app struct {
 
 // main runs one command line and returns the exit code.
 func (a *app) main(ctx context.Context, args []string) int {
-	root := a.rootCmd()
+	root := a.rootCmd() //nolint:contextcheck // commands get the context when they run
 	root.SetArgs(args)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
