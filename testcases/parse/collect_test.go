@@ -176,3 +176,27 @@ func TestDebugLogsComeLast(t *testing.T) {
 func asText(name string, data []byte) map[string]string {
 	return map[string]string{name: string(bytes.Clone(data))}
 }
+
+func TestChecksAreLimited(t *testing.T) {
+	t.Parallel()
+	var c collector
+	for range maxChecks + 10 {
+		c.add(testcases.Check{Name: "a", Status: testcases.StatusPass, Source: testcases.Source{File: "f", Line: 1}})
+	}
+	evidence, err := c.result()
+	if len(evidence.Checks) != maxChecks || len(unjoin(err)) != 1 {
+		t.Errorf("got %d checks and the error %v", len(evidence.Checks), err)
+	}
+	wantError(t, err, "f:1: more than 200000 checks in one case")
+}
+
+func TestErrorsAreLimited(t *testing.T) {
+	t.Parallel()
+	var c collector
+	for range 2 * maxErrors {
+		c.fail("f", 1, "bad")
+	}
+	if _, err := c.result(); len(unjoin(err)) != maxErrors {
+		t.Errorf("got %d errors, want %d", len(unjoin(err)), maxErrors)
+	}
+}

@@ -47,11 +47,12 @@ func TestLiterals(t *testing.T) {
 		want   any
 	}{
 		"JSON":             {false, "{\"a\": [1, -2.5e3, true, null, \"x\"],\n\"b\": {}}", map[string]any{"a": []any{"1", "-2.5e3", "true", "", "x"}, "b": map[string]any{}}},
-		"JSON escapes":     {false, `"\"\\\/\b\f\n\r\tü😀\ud83d"`, "\"\\/\b\f\n\r\tü😀\uFFFD"},
+		"JSON escapes":     {false, `"\"\\\/\b\f\n\r\t\u00fc\ud83d\ude00\ud83d"`, "\"\\/\b\f\n\r\tü😀\uFFFD"},
 		"bytes not UTF-8":  {false, "\"a\xffb\"", "a\uFFFDb"},
 		"Python":           {true, `{'a': [True, False, None, 1.0, 1e-05,], 'b': "it's"}`, map[string]any{"a": []any{"True", "False", "", "1.0", "1e-05"}, "b": "it's"}},
-		"Python escapes":   {true, `'\'\"\\\a\v\x41ü\U0001f600\101\0\q\/\` + "\n" + `'`, "'\"\\\a\vAü😀A\x00\\q\\/"},
+		"Python escapes":   {true, `'\'\"\\\a\v\x41\u00fc\U0001f600\101\0\q\/\` + "\n" + `'`, "'\"\\\a\vAü😀A\x00\\q\\/"},
 		"JSON is read too": {true, `{"a": [true, null]}`, map[string]any{"a": []any{"true", ""}}},
+		"a lone half":      {false, `"\ud83dx"`, "\uFFFDx"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -76,23 +77,25 @@ func TestLiteralsRefused(t *testing.T) {
 		text   string
 		want   string
 	}{
-		"cut":                    {false, "{\"a\":\n\"b", ":2: cut off"},
-		"Python in a JSON file":  {false, "{'a': 1}", `:1: want a key in quotes, found '\''`},
-		"Python's name in JSON":  {false, "\n[True]", `:2: "True" is no value`},
-		"unknown name":           {true, "[nil]", `"nil" is no value`},
-		"trailing comma in JSON": {false, "[1,]", "want a value, found ']'"},
-		"no colon":               {false, `{"a" 1}`, "want a colon after a key"},
-		"no comma":               {false, `[1 2]`, "want a comma"},
-		"line break in a text":   {false, "[\"a\nb\"]", ":1: a line break"},
-		"bad escape":             {false, `"\x41"`, "unknown escape"},
-		"bad digits":             {false, `"\u00zz"`, "no character"},
-		"named character":        {true, `'\N{BULLET}'`, "unknown escape"},
-		"beyond Unicode":         {true, `'\UFFFFFFFF'`, "no character"},
-		"nested too deeply":      {false, strings.Repeat("[", 100), "more than 64 nested"},
-		"more follows":           {false, "[] []", "want the end of the file"},
-		"too long":               {false, "[" + strings.Repeat(" ", maxReport), "longer than 64 MiB"},
-		"binary":                 {false, "\x80\x81", "want a value, found the byte 0x80"},
-		"endless word":           {false, strings.Repeat("9", 100), "want the end"},
+		"cut":                     {false, "{\"a\":\n\"b", ":2: cut off"},
+		"Python in a JSON file":   {false, "{'a': 1}", `:1: want a key in quotes, found '\''`},
+		"Python's name in JSON":   {false, "\n[True]", `:2: "True" is no value`},
+		"unknown name":            {true, "[nil]", `"nil" is no value`},
+		"trailing comma in JSON":  {false, "[1,]", "want a value, found ']'"},
+		"no colon":                {false, `{"a" 1}`, "want a colon after a key"},
+		"no comma":                {false, `[1 2]`, "want a comma"},
+		"line break in a text":    {false, "[\"a\nb\"]", ":1: a line break"},
+		"bad escape":              {false, `"\x41"`, "unknown escape"},
+		"bad digits":              {false, `"\u00zz"`, "no character"},
+		"bad second half":         {false, `"\ud83d\uzzzz"`, "no character"},
+		"line break in an escape": {false, "\"\\u00\n00\"", ":1: a line break"},
+		"named character":         {true, `'\N{BULLET}'`, "unknown escape"},
+		"beyond Unicode":          {true, `'\UFFFFFFFF'`, "no character"},
+		"nested too deeply":       {false, strings.Repeat("[", 100), "more than 64 nested"},
+		"more follows":            {false, "[] []", "want the end of the file"},
+		"too long":                {false, "[" + strings.Repeat(" ", maxReport), "longer than 64 MiB"},
+		"binary":                  {false, "\x80\x81", "want a value, found the byte 0x80"},
+		"endless word":            {false, strings.Repeat("9", 100), "want the end"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -146,4 +149,24 @@ func TestEachLiteralFindsValuesInALog(t *testing.T) {
 	if diff := cmp.Diff([]int{2, 3, 4, 6}, lines); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
+}
+
+func TestNullIsAnEmptyListOrObject(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"null", "None"} {
+		for kind, read := range map[string]func(*literalReader) error{
+			"list": func(l *literalReader) error { return l.array(func() error { return errors.New("it has an element") }) },
+			"object": func(l *literalReader) error {
+				return l.object(func(string) error { return errors.New("it has a key") })
+			},
+		} {
+			l := newLiteralReader(strings.NewReader(text))
+			l.python = true
+			if err := read(l); err != nil {
+				t.Errorf("%s as %s: %v", text, kind, err)
+			}
+		}
+	}
+	l := newLiteralReader(strings.NewReader("nnn"))
+	wantError(t, l.array(l.skip), "no value")
 }

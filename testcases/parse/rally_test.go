@@ -309,6 +309,6 @@ func TestFolderThatCannotBeListedIsAnError(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = parsers[driver](Input{Case: &testcases.Case{Name: "c", Driver: driver}, Files: sub})
-		wantError(t, err, "")
+		wantError(t, err, ".: list the case's files")
 	}
 }
