@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"strings"
-	"sync"
 
 	"github.com/anuket-project/xtci/testcases"
 )
@@ -80,7 +79,6 @@ func jsonPlace(raw []byte, err error) error {
 type StoredIndex struct {
 	store *DirStore
 	tag   string
-	mu    sync.Mutex
 }
 
 // Index returns the index of the campaign with that build tag.
@@ -88,8 +86,8 @@ func (s *DirStore) Index(tag string) *StoredIndex { return &StoredIndex{store: s
 
 // Add puts a record in front of the others. It is on disk when Add returns.
 func (x *StoredIndex) Add(ctx context.Context, record testcases.Record) error {
-	x.mu.Lock()
-	defer x.mu.Unlock()
+	x.store.indexes.Lock()
+	defer x.store.indexes.Unlock()
 	index, err := readIndex(x.store.FS(), x.tag)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -97,9 +95,23 @@ func (x *StoredIndex) Add(ctx context.Context, record testcases.Record) error {
 	index.Pagination = Pagination{CurrentPage: 1, TotalPages: 1}
 	record.BuildTag = x.tag
 	index.Results = append([]testcases.Record{record}, index.Results...)
-	return x.store.write(ctx, IndexName(x.tag), 0o644, func(w io.Writer) error {
+	return x.store.write(ctx, IndexName(x.tag), func(w io.Writer) error {
 		return writeIndex(w, index)
 	})
+}
+
+// Find returns the record with that id, or nil when there is none.
+func (x *StoredIndex) Find(_ context.Context, id string) (*testcases.Record, error) {
+	index, err := readIndex(x.store.FS(), x.tag)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for i := range index.Results {
+		if index.Results[i].ID == id {
+			return &index.Results[i], nil
+		}
+	}
+	return nil, nil //nolint:nilnil // that there is none is an answer
 }
 
 // writeIndex writes an index as TestAPI does: one line.

@@ -15,7 +15,7 @@ func (s *DirStore) Publish(ctx context.Context, c *Campaign, catalog *testcases.
 	if err != nil {
 		return nil, err
 	}
-	return assessment, s.write(ctx, ArchiveName(c.Tag), 0o644, func(w io.Writer) error {
+	return assessment, s.write(ctx, ArchiveName(c.Tag), func(w io.Writer) error {
 		return c.WriteArchive(ctx, w, Documents(assessment), assessment.Verdict, key)
 	})
 }
