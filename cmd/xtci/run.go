@@ -78,6 +78,7 @@ func runRun(ctx context.Context, a *app, o runOptions) error {
 	if err != nil {
 		return err
 	}
+	defer journal.Close()
 	store, err := artifacts.OpenDirStore(site.Artifacts())
 	if err != nil {
 		return err
@@ -107,15 +108,8 @@ func runRun(ctx context.Context, a *app, o runOptions) error {
 // openJournal begins the journal of a new campaign, or opens that of one to
 // go on with.
 func openJournal(site config.Site, o runOptions) (*runner.Journal, error) {
-	if o.resume {
-		if o.tag == "" {
-			return nil, usage(errors.New("--resume: name the campaign to go on with (--tag TAG)"))
-		}
-		journal, err := runner.OpenJournal(site.Campaigns(), o.tag)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, usage(fmt.Errorf("no campaign %s was begun under %s: run it without --resume", o.tag, site.Stack.Prefix))
-		}
-		return journal, err
+	if o.resume && o.tag == "" {
+		return nil, usage(errors.New("--resume: name the campaign to go on with (--tag TAG)"))
 	}
 	tag := o.tag
 	if tag == "" {
@@ -124,17 +118,28 @@ func openJournal(site config.Site, o runOptions) (*runner.Journal, error) {
 	if err := artifacts.CheckTag(tag); err != nil {
 		return nil, usage(err)
 	}
+	journal, err := beginJournal(site, tag, o.resume)
+	if errors.Is(err, runner.ErrExists) || errors.Is(err, runner.ErrRunning) {
+		return nil, usage(err)
+	}
+	return journal, err
+}
+
+func beginJournal(site config.Site, tag string, resume bool) (*runner.Journal, error) {
+	if resume {
+		journal, err := runner.ResumeJournal(site.Campaigns(), tag)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, usage(fmt.Errorf("no campaign %s was begun under %s: run it without --resume", tag, site.Stack.Prefix))
+		}
+		return journal, err
+	}
 	digest, err := site.Digest()
 	if err != nil {
 		return nil, err
 	}
-	journal, err := runner.NewJournal(site.Campaigns(), tag, testcases.Provenance{
+	return runner.NewJournal(site.Campaigns(), tag, testcases.Provenance{
 		Tool: "xtci " + toolVersion(), Engine: "replay of recorded results", Release: site.Release, SiteDigest: digest,
 	})
-	if errors.Is(err, runner.ErrExists) {
-		return nil, usage(err)
-	}
-	return journal, err
 }
 
 // newTag returns a build tag as Jenkins makes them: 12 random characters of

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,8 +41,9 @@ type Journal struct {
 	Stopped    time.Time             `json:"stopped,omitzero"`
 	Jobs       map[string]JournalJob `json:"jobs"` // by name
 
-	file string
-	mu   sync.Mutex
+	file   string
+	locked *os.File
+	mu     sync.Mutex
 }
 
 // A JournalJob is one job in the journal.
@@ -53,48 +56,141 @@ type JournalJob struct {
 	Stopped time.Time `json:"stopped,omitzero"`
 }
 
-// ErrExists says that a campaign of that build tag was begun before.
-var ErrExists = errors.New("a campaign with this build tag was begun before: go on with it (--resume), or choose another tag")
+// Errors of journals that cannot be had.
+var (
+	ErrExists  = errors.New("it was begun before: go on with it (--resume), or choose another build tag (--tag)")
+	ErrRunning = errors.New("another process runs it: wait until that has ended, or stop it")
+)
 
 func journalFile(dir, tag string) string { return filepath.Join(dir, tag+".json") }
 
-// NewJournal begins the journal of a campaign in the folder dir.
+// NewJournal begins the journal of a campaign in the folder dir. Until it is
+// closed, no other process can run the campaign.
 func NewJournal(dir, tag string, provenance testcases.Provenance) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder for journals: %w (choose another with --set stack.prefix=FOLDER)", err)
 	}
-	j := &Journal{Tag: tag, Provenance: provenance, Started: time.Now().UTC(), Jobs: map[string]JournalJob{}, file: journalFile(dir, tag)}
-	if _, err := os.Stat(j.file); !errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.Join(ErrExists, err)
-	}
-	return j, j.save()
-}
-
-// OpenJournal reads the journal of a campaign. One that is not there is an
-// error that wraps fs.ErrNotExist.
-func OpenJournal(dir, tag string) (*Journal, error) {
-	file := journalFile(dir, tag)
-	raw, err := os.ReadFile(file)
+	locked, err := lockCampaign(dir, tag)
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{file: file}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(j); err != nil {
-		return nil, fmt.Errorf("journal %s: %w", file, err)
+	j := &Journal{
+		Tag: tag, Provenance: provenance, Started: time.Now().UTC(), Jobs: map[string]JournalJob{},
+		file: journalFile(dir, tag), locked: locked,
 	}
-	if j.Tag != tag || j.Jobs == nil {
-		return nil, fmt.Errorf("journal %s is of campaign %q", file, j.Tag)
+	if _, err = os.Stat(j.file); errors.Is(err, fs.ErrNotExist) {
+		err = j.save()
+	} else {
+		err = errors.Join(fmt.Errorf("campaign %s: %w", tag, ErrExists), err)
+	}
+	if err != nil {
+		return nil, errors.Join(err, j.Close())
 	}
 	return j, nil
 }
 
+// ResumeJournal opens the journal of a campaign to go on with. Until it is
+// closed, no other process can run the campaign. One that is not there is an
+// error that wraps fs.ErrNotExist.
+func ResumeJournal(dir, tag string) (*Journal, error) {
+	if _, err := os.Stat(journalFile(dir, tag)); err != nil {
+		return nil, err
+	}
+	locked, err := lockCampaign(dir, tag)
+	if err != nil {
+		return nil, err
+	}
+	j, err := OpenJournal(dir, tag)
+	if err != nil {
+		return nil, errors.Join(err, locked.Close())
+	}
+	j.locked = locked
+	return j, nil
+}
+
+// lockCampaign makes this process the only one that runs a campaign. The lock
+// ends with the process, however that ends.
+func lockCampaign(dir, tag string) (*os.File, error) {
+	file, err := os.OpenFile(filepath.Join(dir, tag+".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("lock campaign %s: %w", tag, err)
+	}
+	if err := lockFile(file); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock campaign %s: %w", tag, err), file.Close())
+	}
+	return file, nil
+}
+
+// Close lets others run the campaign.
+func (j *Journal) Close() error {
+	if j.locked == nil {
+		return nil
+	}
+	return j.locked.Close()
+}
+
+// maxJournal is the largest journal that is read: 25 jobs take 10 kB.
+const maxJournal = 16 << 20
+
+// OpenJournal reads the journal of a campaign. One that is not there is an
+// error that wraps fs.ErrNotExist.
+func OpenJournal(dir, tag string) (*Journal, error) {
+	name := journalFile(dir, tag)
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	j, err := readJournal(file, tag)
+	if err != nil {
+		return nil, fmt.Errorf("journal %s: %w", name, err)
+	}
+	j.file = name
+	return j, nil
+}
+
+// readJournal reads a journal and refuses what no run writes.
+func readJournal(r io.Reader, tag string) (*Journal, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, maxJournal+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) > maxJournal {
+		return nil, fmt.Errorf("larger than %d MiB: not a journal", maxJournal>>20)
+	}
+	j := &Journal{}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(j); err != nil {
+		return nil, fmt.Errorf("damaged: %w", err)
+	}
+	if len(bytes.TrimSpace(raw[decoder.InputOffset():])) > 0 {
+		return nil, errors.New("damaged: something follows its end")
+	}
+	if j.Tag != tag {
+		return nil, fmt.Errorf("it is of campaign %q, not of %s", j.Tag, tag)
+	}
+	if j.Jobs == nil {
+		return nil, errors.New("damaged: it has no jobs")
+	}
+	for name, job := range j.Jobs {
+		if !slices.Contains(notedStates, job.State) || job.Build < 1 {
+			return nil, fmt.Errorf("damaged: build %d of job %q is %q", job.Build, name, job.State)
+		}
+	}
+	return j, nil
+}
+
+// notedStates are those that a journal can hold: who waits is not in it.
+var notedStates = []State{StateRunning, StatePassed, StateFailed, StateNotRun}
+
 // State returns how far a job is.
-func (j *Journal) State(job string) State {
+func (j *Journal) State(job string) State { return j.job(job).State }
+
+func (j *Journal) job(name string) JournalJob {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return j.Jobs[job].State
+	return j.Jobs[name]
 }
 
 // begin notes that a job starts, and returns the number of this build.
