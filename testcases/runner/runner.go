@@ -6,11 +6,15 @@ package runner
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -45,6 +49,8 @@ type Files interface {
 // Index is where the records of a campaign go.
 type Index interface {
 	Add(ctx context.Context, record testcases.Record) error
+	// Find returns the record with that id, or nil when there is none.
+	Find(ctx context.Context, id string) (*testcases.Record, error)
 }
 
 // Options are what a run needs.
@@ -127,6 +133,10 @@ func (r *run) phase(ctx context.Context, number int, phase testcases.PlanPhase) 
 		group.Go(func() { errs[i] = r.job(ctx, number, job) })
 	}
 	group.Wait()
+	if cause := context.Cause(ctx); cause != nil { // said once, not once a job
+		errs = slices.DeleteFunc(errs, func(err error) bool { return errors.Is(err, cause) })
+		errs = append(errs, fmt.Errorf("during %s: %w", phase.Name, cause))
+	}
 	return errors.Join(errs...)
 }
 
@@ -148,12 +158,15 @@ func (r *run) tally(phase testcases.PlanPhase, summary *Summary) (failed bool) {
 }
 
 func (r *run) job(ctx context.Context, phase int, job testcases.Job) error {
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("before %s: %w", job.Name, err)
+	}
+	if err := r.settle(ctx, job); err != nil {
+		return err
+	}
 	if state := r.Journal.State(job.Name); state.Ended() {
 		r.tell(Event{Job: job, State: state, Phase: phase, Detail: "done earlier"})
 		return nil
-	}
-	if err := context.Cause(ctx); err != nil {
-		return fmt.Errorf("before %s: %w", job.Name, err)
 	}
 	build, err := r.Journal.begin(job)
 	if err != nil {
@@ -172,6 +185,43 @@ func (r *run) job(ctx context.Context, phase int, job testcases.Job) error {
 	return nil
 }
 
+// settle ends a job in the journal whose record was kept just before an
+// interrupt: it is done, and must not be run and recorded again.
+func (r *run) settle(ctx context.Context, job testcases.Job) error {
+	entry := r.Journal.job(job.Name)
+	if entry.State != StateRunning {
+		return nil
+	}
+	record, err := r.Index.Find(ctx, recordID(r.folder(job, entry.Build)))
+	if err != nil {
+		return fmt.Errorf("look for the record of %s: %w", job.Name, err)
+	}
+	if record == nil {
+		return nil
+	}
+	return r.Journal.end(job, recordedState(record), "")
+}
+
+// folder is where the files of one build of a job are kept (spec/jobs.md).
+func (r *run) folder(job testcases.Job, build int) string {
+	return path.Join(r.Journal.Tag, job.Name+"-"+strconv.Itoa(build))
+}
+
+// recordID names the record of the build with that folder, by as many
+// hexadecimal digits as TestAPI's ids have.
+func recordID(folder string) string {
+	const objectID = 12
+	sum := sha256.Sum256([]byte(folder))
+	return hex.EncodeToString(sum[:objectID])
+}
+
+func recordedState(record *testcases.Record) State {
+	if record.Criteria == testcases.CriteriaPass {
+		return StatePassed
+	}
+	return StateFailed
+}
+
 // execute runs a job and keeps what it left. Results that cannot be kept end
 // the campaign: they would be lost.
 func (r *run) execute(ctx context.Context, job testcases.Job, build int) (state State, detail string, err error) {
@@ -182,8 +232,11 @@ func (r *run) execute(ctx context.Context, job testcases.Job, build int) (state 
 	if err != nil {
 		return StateNotRun, err.Error(), nil
 	}
-	folder := path.Join(r.Journal.Tag, job.Name+"-"+strconv.Itoa(build))
+	folder := r.folder(job, build)
 	links, err := r.keep(ctx, folder, result.Files)
+	if bad, ok := errors.AsType[*fileError](err); ok {
+		return StateNotRun, bad.Error(), nil
+	}
 	if err != nil {
 		return "", "", fmt.Errorf("keep the files of %s: %w", job.Name, err)
 	}
@@ -191,22 +244,22 @@ func (r *run) execute(ctx context.Context, job testcases.Job, build int) (state 
 		return StateFailed, "it pushed no record", nil
 	}
 	record := *result.Record
-	record.ID = "" // whoever recorded it had an index of its own
+	record.ID = recordID(folder) // whoever recorded it had an index of its own
 	if record.Details, err = withLinks(record.Details, links); err != nil {
 		return "", "", fmt.Errorf("record of %s: %w", job.Name, err)
 	}
 	if err := r.Index.Add(ctx, record); err != nil {
 		return "", "", fmt.Errorf("keep the record of %s: %w", job.Name, err)
 	}
-	if record.Criteria != testcases.CriteriaPass {
-		return StateFailed, "", nil
-	}
-	return StatePassed, "", nil
+	return recordedState(&record), "", nil
 }
 
 // keep stores all files of a job and returns their keys.
 func (r *run) keep(ctx context.Context, folder string, files []File) (keys []string, err error) {
 	for _, file := range files {
+		if !fs.ValidPath(file.Name) {
+			return nil, &fileError{file.Name, errors.New("its name leads out of the results")}
+		}
 		key := path.Join(folder, file.Name)
 		if err := r.keepFile(ctx, key, file); err != nil {
 			return nil, err
@@ -219,20 +272,55 @@ func (r *run) keep(ctx context.Context, folder string, files []File) (keys []str
 func (r *run) keepFile(ctx context.Context, key string, file File) error {
 	content, err := file.Open()
 	if err != nil {
-		return err
+		return &fileError{file.Name, err}
 	}
 	defer content.Close()
-	return r.Files.Put(ctx, key, content)
+	source := &source{Reader: content}
+	err = r.Files.Put(ctx, key, source)
+	if source.err != nil {
+		return &fileError{file.Name, source.err}
+	}
+	if errors.Is(err, fs.ErrInvalid) { // a name that no store takes
+		return &fileError{file.Name, err}
+	}
+	return err
 }
 
+// A source remembers that reading failed: what a job left is broken then, and
+// not the store.
+type source struct {
+	io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+	}
+	return n, err
+}
+
+// A fileError is a file that a job left and that cannot be kept because of
+// what it is.
+type fileError struct {
+	file string
+	err  error
+}
+
+func (e *fileError) Error() string { return fmt.Sprintf("its file %q: %v", e.file, e.err) }
+func (e *fileError) Unwrap() error { return e.err }
+
 // withLinks puts the links to the files into the record's details, where
-// Xtesting has them (spec/testapi-xtesting.md, b.5).
+// Xtesting has them (spec/testapi-xtesting.md, b.5). Details are free: those
+// that are no object stay as they are.
 func withLinks(details json.RawMessage, links []string) (json.RawMessage, error) {
 	object := map[string]json.RawMessage{}
-	if len(details) > 0 && string(details) != "null" {
-		if err := json.Unmarshal(details, &object); err != nil {
-			return nil, fmt.Errorf("details: %w", err)
-		}
+	if len(details) > 0 && json.Unmarshal(details, &object) != nil {
+		return details, nil
+	}
+	if object == nil { // null
+		object = map[string]json.RawMessage{}
 	}
 	if links == nil {
 		links = []string{}
