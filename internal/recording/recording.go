@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -45,15 +46,26 @@ func (f FS) Open(name string) (fs.File, error) {
 	return file, err
 }
 
-// ReadDir implements fs.ReadDirFS.
+// ReadDir implements fs.ReadDirFS. Where both X and X.gz are, X is that which
+// is not compressed, as in Open.
 func (f FS) ReadDir(name string) ([]fs.DirEntry, error) {
 	entries, err := fs.ReadDir(f.files, name)
-	for i, entry := range entries {
-		if entry.Type().IsRegular() && strings.HasSuffix(entry.Name(), ".gz") {
-			entries[i] = renamed{entry}
-		}
+	plain := map[string]bool{}
+	for _, entry := range entries {
+		plain[entry.Name()] = true
 	}
-	return entries, err
+	var shown []fs.DirEntry
+	for _, entry := range entries {
+		if short, ok := strings.CutSuffix(entry.Name(), ".gz"); ok && short != "" && entry.Type().IsRegular() {
+			if plain[short] {
+				continue
+			}
+			entry = renamed{entry}
+		}
+		shown = append(shown, entry)
+	}
+	slices.SortFunc(shown, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return shown, err
 }
 
 // Sub implements fs.SubFS.
@@ -101,6 +113,14 @@ func (m *member) Close() error {
 type renamed struct{ fs.DirEntry }
 
 func (r renamed) Name() string { return strings.TrimSuffix(r.DirEntry.Name(), ".gz") }
+
+func (r renamed) Info() (fs.FileInfo, error) {
+	info, err := r.DirEntry.Info()
+	if err != nil {
+		return nil, err
+	}
+	return renamedInfo{info}, nil
+}
 
 // renamedInfo's size is that of the compressed file: the real one is not
 // known before it was read.

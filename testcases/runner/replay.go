@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -25,8 +26,12 @@ func (r Replay) Execute(ctx context.Context, job testcases.Job) (Result, error) 
 		return Result{}, err
 	}
 	name := job.Case.Name
-	if info, err := fs.Stat(r.Recording, name); err != nil || !info.IsDir() {
+	info, err := fs.Stat(r.Recording, name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir() {
 		return Result{}, fmt.Errorf("the recording has no folder %s", name)
+	}
+	if err != nil {
+		return Result{}, fmt.Errorf("recording of %s: %w", name, err)
 	}
 	folder, err := fs.Sub(r.Recording, name)
 	if err != nil {
@@ -46,6 +51,7 @@ func (r Replay) Execute(ctx context.Context, job testcases.Job) (Result, error) 
 // in one folder.
 func recordedFiles(folder fs.FS, name string) ([]File, error) {
 	var files []File
+	from := map[string]string{}
 	err := fs.WalkDir(folder, ".", func(at string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || at == testcases.RecordFile {
 			return err
@@ -57,6 +63,10 @@ func recordedFiles(folder fs.FS, name string) ([]File, error) {
 		if !strings.HasPrefix(at, name+"/") && !containerLog.MatchString(at) {
 			place = path.Join(name, at)
 		}
+		if other, twice := from[place]; twice {
+			return fmt.Errorf("%s and %s are the same file of the results: remove one", other, at)
+		}
+		from[place] = at
 		files = append(files, File{Name: place, Open: func() (io.ReadCloser, error) { return folder.Open(at) }})
 		return nil
 	})
