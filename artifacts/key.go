@@ -1,6 +1,7 @@
 package artifacts
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ed25519"
@@ -47,7 +48,7 @@ func OpenKey(dir string) (*Key, error) {
 	key, err := readKey(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := makeKey(dir, file); err != nil {
-			return nil, fmt.Errorf("make a signing key: %w", err)
+			return nil, fmt.Errorf("make a signing key: %w (choose another folder with --set stack.prefix=FOLDER)", err)
 		}
 		key, err = readKey(file)
 	}
@@ -63,7 +64,10 @@ func OpenKey(dir string) (*Key, error) {
 
 // makeKey makes a key. Of several processes that try, one wins.
 func makeKey(dir, file string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil { // shared with the store
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	_, private, err := ed25519.GenerateKey(rand.Reader)
@@ -161,9 +165,14 @@ func readPEM(r io.Reader, kind string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	block, _ := pem.Decode(text)
-	if block == nil || block.Type != kind {
-		return nil, fmt.Errorf("want one PEM block %q", kind)
+	block, rest := pem.Decode(text)
+	switch {
+	case block == nil:
+		return nil, fmt.Errorf("not a key: want one PEM block %q", kind)
+	case block.Type != kind:
+		return nil, fmt.Errorf("want one PEM block %q, it holds %q", kind, block.Type)
+	case len(bytes.TrimSpace(rest)) > 0:
+		return nil, fmt.Errorf("want one PEM block %q, something follows it", kind)
 	}
 	return block.Bytes, nil
 }
