@@ -115,6 +115,9 @@ func verifySignature(ctx context.Context, envelope *dsse.Envelope, publicKey str
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("public key: %w", err)
 	}
+	if len(envelope.Signatures) != 1 {
+		return key, fmt.Errorf("it has %d signatures, xtci writes one: it was changed", len(envelope.Signatures))
+	}
 	// base64 has several spellings of the same bytes: only one of them is ours
 	for _, signature := range envelope.Signatures {
 		if _, err := base64.StdEncoding.Strict().DecodeString(signature.Sig); err != nil || signature.KeyID != key.Fingerprint() {
