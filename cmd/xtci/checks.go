@@ -57,7 +57,7 @@ func runChecks(a *app, name, dir string, all bool) error {
 	defer files.Close()
 	outcome, unreadable, err := artifacts.DeriveCase(catalog, c, files)
 	if err != nil {
-		return err
+		return usage(fmt.Errorf("%s: %w", dir, err))
 	}
 	if a.json() {
 		err = a.printJSON(newChecksDocument(outcome))
