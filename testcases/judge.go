@@ -360,13 +360,14 @@ func (o *Outcome) derive(hasEvidence bool) {
 		o.Derived = CriteriaNone
 		return
 	}
-	passed, bad := 0, 0
+	passed, bad, informed := 0, 0, 0
 	var first *Check
 	for i := range o.Checks {
 		switch check := &o.Checks[i]; {
 		case check.Status == StatusPass:
 			passed++
 		case check.Informative:
+			informed++
 		case check.Status == StatusFail, check.Status == StatusError:
 			if bad++; first == nil {
 				first = check
@@ -376,7 +377,7 @@ func (o *Outcome) derive(hasEvidence bool) {
 	if bad > 0 {
 		o.find(FindingFailure, "%d of %d checks failed (first: %q: %s)", bad, bad+passed, first.Name, firstLine(first.Reason))
 	}
-	nothing := passed == 0 && (o.Case.Driver != "kube_hunter" || !o.Complete)
+	nothing := passed+informed == 0 && (o.Case.Driver != "kube_hunter" || !o.Complete)
 	if nothing && bad == 0 && o.Complete {
 		o.find(FindingFailure, "no check passed")
 	}
