@@ -149,6 +149,8 @@ func (p *reviewPrinter) requirement(c *testcases.Case) string {
 func (p *reviewPrinter) failures() {
 	header := false
 	for _, o := range p.shown() {
+		var last *testcases.Check
+		more := 0 // alike: a set-up that failed on each of ten parallel nodes
 		for i := range o.Checks {
 			check := &o.Checks[i]
 			if check.Informative || check.Status != testcases.StatusFail && check.Status != testcases.StatusError {
@@ -158,16 +160,33 @@ func (p *reviewPrinter) failures() {
 				p.section("Failures")
 				header = true
 			}
-			p.line("  %s: %s: %s", o.Case.Name, statusWord(check), term.Plain(check.Name))
-			p.line("      %s", short(check.Reason))
-			if check.Where != "" {
-				p.line("      at %s", term.Plain(check.Where))
+			if last != nil && last.Name == check.Name && last.Reason == check.Reason {
+				more++
+				continue
 			}
-			p.line("      evidence: %s/%s:%d", o.Folder, term.Plain(check.Source.File), check.Source.Line)
-			if check.Link != "" {
-				p.line("      requirement: %s, %s", term.Plain(check.Title), term.Plain(check.Link))
-			}
+			p.alike(more)
+			last, more = check, 0
+			p.failure(o, check)
 		}
+		p.alike(more)
+	}
+}
+
+func (p *reviewPrinter) alike(more int) {
+	if more > 0 {
+		p.line("      and %d times more, in other files", more)
+	}
+}
+
+func (p *reviewPrinter) failure(o *testcases.Outcome, check *testcases.Check) {
+	p.line("  %s: %s: %s", o.Case.Name, statusWord(check), term.Plain(check.Name))
+	p.line("      %s", short(check.Reason))
+	if check.Where != "" {
+		p.line("      at %s", term.Plain(check.Where))
+	}
+	p.line("      evidence: %s/%s:%d", term.Plain(o.Folder), term.Plain(check.Source.File), check.Source.Line)
+	if check.Link != "" {
+		p.line("      requirement: %s, %s", term.Plain(check.Title), term.Plain(check.Link))
 	}
 }
 
