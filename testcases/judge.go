@@ -60,7 +60,12 @@ func NewJudge(catalog *Catalog) (*Judge, error) {
 // reason to accept it in spite of its findings.
 func (j *Judge) Campaign(tag string, runs []Run, waivers map[string]string) (*Assessment, error) {
 	a := &Assessment{BuildTag: tag, Catalog: j.catalog}
-	shared := j.sharedList(runs)
+	lists := map[string][]string{} // by container: its suites run one binary
+	for _, run := range runs {
+		if image := run.Case.Container; run.Case.Focus != "" && lists[image] == nil {
+			lists[image] = j.sharedList(runs, image)
+		}
+	}
 	for i := range j.catalog.Cases {
 		c := &j.catalog.Cases[i]
 		run := Run{Case: c}
@@ -69,7 +74,7 @@ func (j *Judge) Campaign(tag string, runs []Run, waivers map[string]string) (*As
 		} else if !c.Default {
 			continue // nobody asked for it
 		}
-		outcome, err := j.outcome(run, shared)
+		outcome, err := j.outcome(run, lists[c.Container])
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +90,7 @@ func (j *Judge) Campaign(tag string, runs []Run, waivers map[string]string) (*As
 
 // Case judges one run by itself.
 func (j *Judge) Case(run Run) (Outcome, error) {
-	return j.outcome(run, j.specs)
+	return j.outcome(run, j.sharedList([]Run{run}, run.Case.Container))
 }
 
 // WithoutWaivers returns the assessment as it is when nothing is waived.
@@ -156,8 +161,8 @@ func (n Counts) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// outcome judges one run. The list shared by the campaign's suites stands in
-// where the run's own files do not list the release's specs.
+// outcome judges one run by what its binary lists, as all suites of its
+// container show it together.
 func (j *Judge) outcome(run Run, shared []string) (Outcome, error) {
 	o := Outcome{
 		Case: run.Case, Checks: run.Evidence.Checks, Facts: run.Evidence.Facts,
@@ -232,24 +237,13 @@ func (j *Judge) completeSpecs(o *Outcome, shared []string) error {
 		listed[check.Name] = check
 		own = append(own, check.Name)
 	}
-	absent := j.absent(listed)
-	universe := own
-	if len(absent) > specListTolerance {
-		universe = append(slices.Clone(shared), own...)
-		if len(own) == 0 {
-			o.find(FindingIncomplete, "no spec is listed: nothing shows what was executed")
-		} else {
-			o.find(FindingIncomplete, "the files list %d of the release's %d specs, and lack %d: they were cut or are of another release (first: %q)",
-				len(j.specs)-len(absent), len(j.specs), len(absent), absent[0])
-		}
-	} else {
-		for _, name := range absent {
-			if !j.varying[name] {
-				universe = append(universe, name)
-			}
-		}
+	if absent := j.absent(listed); len(own) == 0 {
+		o.find(FindingIncomplete, "no spec is listed: nothing shows what was executed")
+	} else if len(absent) > specListTolerance {
+		o.find(FindingIncomplete, "the files list %d of the release's %d specs, and lack %d: they were cut or are of another release (first: %q)",
+			len(j.specs)-len(absent), len(j.specs), len(absent), absent[0])
 	}
-	o.missing(universe, listed, selection, setup)
+	o.missing(append(own, shared...), listed, selection, setup)
 	return nil
 }
 
@@ -264,25 +258,30 @@ func (j *Judge) absent(listed map[string]*Check) []string {
 	return absent
 }
 
-// sharedList is what the binary of the campaign lists, judged by the first
-// suite that lists the release's specs: the patch release is the same for all.
-func (j *Judge) sharedList(runs []Run) []string {
+// sharedList is what the binary of a container lists. Its patch release is the
+// same for all suites: a name that not every patch release has is in the
+// binary as soon as one suite lists it, and out of it only when some suite
+// lists the release's specs and none lists the name.
+func (j *Judge) sharedList(runs []Run, container string) []string {
+	whole, named := false, map[string]bool{}
 	for _, run := range runs {
-		listed := map[string]*Check{}
-		for i := range run.Evidence.Checks {
-			listed[run.Evidence.Checks[i].Name] = &run.Evidence.Checks[i]
-		}
-		absent := j.absent(listed)
-		if run.Case.Focus == "" || len(absent) > specListTolerance {
+		if run.Case.Focus == "" || run.Case.Container != container {
 			continue
 		}
-		gone := map[string]bool{}
-		for _, name := range absent {
-			gone[name] = j.varying[name]
+		listed := make(map[string]*Check, len(run.Evidence.Checks))
+		for i := range run.Evidence.Checks {
+			check := &run.Evidence.Checks[i]
+			listed[check.Name] = check
+			if j.varying[check.Name] {
+				named[check.Name] = true
+			}
 		}
-		return slices.DeleteFunc(slices.Clone(j.specs), func(name string) bool { return gone[name] })
+		whole = whole || len(j.absent(listed)) <= specListTolerance
 	}
-	return j.specs
+	if !whole {
+		return j.specs
+	}
+	return slices.DeleteFunc(slices.Clone(j.specs), func(name string) bool { return j.varying[name] && !named[name] })
 }
 
 func (o *Outcome) missing(universe []string, listed map[string]*Check, selection *Selection, setup string) {
