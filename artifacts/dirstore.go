@@ -53,7 +53,9 @@ func (s *DirStore) Put(ctx context.Context, key string, r io.Reader) error {
 const partPrefix = ".part-"
 
 // write has a file written under a temporary name, and renames it when that
-// worked.
+// worked. The temporary name is at the top: a crash leaves nothing in the
+// folders of a campaign, where a folder without files would be a run without
+// evidence that its archive does not have.
 func (s *DirStore) write(ctx context.Context, key string, fill func(io.Writer) error) (err error) {
 	defer func() {
 		if err != nil {
@@ -63,10 +65,7 @@ func (s *DirStore) write(ctx context.Context, key string, fill func(io.Writer) e
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	if err := s.root.MkdirAll(path.Dir(key), 0o755); err != nil {
-		return err
-	}
-	temporary := path.Join(path.Dir(key), partPrefix+rand.Text())
+	temporary := partPrefix + rand.Text()
 	file, err := s.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
@@ -77,6 +76,9 @@ func (s *DirStore) write(ctx context.Context, key string, fill func(io.Writer) e
 		err = file.Sync()
 	}
 	if err = errors.Join(err, file.Close()); err != nil {
+		return err
+	}
+	if err := s.root.MkdirAll(path.Dir(key), 0o755); err != nil {
 		return err
 	}
 	if err := s.root.Rename(temporary, key); err != nil {
