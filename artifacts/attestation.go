@@ -107,7 +107,7 @@ func verifyAttestation(ctx context.Context, attestation, manifest []byte) (state
 }
 
 func verifySignature(ctx context.Context, envelope *dsse.Envelope, publicKey string) (PublicKey, error) {
-	der, err := base64.StdEncoding.Strict().DecodeString(publicKey)
+	der, err := decodeBase64(publicKey)
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("public key: %w", err)
 	}
@@ -118,13 +118,13 @@ func verifySignature(ctx context.Context, envelope *dsse.Envelope, publicKey str
 	if len(envelope.Signatures) != 1 {
 		return key, fmt.Errorf("it has %d signatures, xtci writes one: it was changed", len(envelope.Signatures))
 	}
-	// base64 has several spellings of the same bytes: only one of them is ours
-	for _, signature := range envelope.Signatures {
-		if _, err := base64.StdEncoding.Strict().DecodeString(signature.Sig); err != nil || signature.KeyID != key.Fingerprint() {
-			return key, errors.New("the signature is not written as xtci writes it: it was changed")
-		}
+	if _, err := decodeBase64(envelope.Signatures[0].Sig); err != nil {
+		return key, fmt.Errorf("signature: %w", err)
 	}
-	if _, err := base64.StdEncoding.Strict().DecodeString(envelope.Payload); err != nil {
+	if envelope.Signatures[0].KeyID != key.Fingerprint() {
+		return key, fmt.Errorf("the signature is by the key %q, the statement by %s", envelope.Signatures[0].KeyID, key.Fingerprint())
+	}
+	if _, err := decodeBase64(envelope.Payload); err != nil {
 		return key, fmt.Errorf("payload: %w", err)
 	}
 	verifier, err := dsse.NewEnvelopeVerifier(key)
@@ -135,4 +135,17 @@ func verifySignature(ctx context.Context, envelope *dsse.Envelope, publicKey str
 		return key, fmt.Errorf("the signature does not verify with the key %s that it names: %w", key.Fingerprint(), err)
 	}
 	return key, nil
+}
+
+// decodeBase64 takes one of the several spellings that base64 has for the
+// same bytes: the standard one, without line breaks.
+func decodeBase64(text string) ([]byte, error) {
+	raw, err := base64.StdEncoding.Strict().DecodeString(text)
+	if err != nil {
+		return nil, err
+	}
+	if base64.StdEncoding.EncodeToString(raw) != text {
+		return nil, errors.New("base64 not written as xtci writes it: it was changed")
+	}
+	return raw, nil
 }
