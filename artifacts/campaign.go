@@ -115,7 +115,7 @@ func (c *Campaign) Assess(ctx context.Context, catalog *testcases.Catalog, waive
 		if !ok {
 			continue
 		}
-		if err := c.derive(ctx, &run, names); err != nil {
+		if err := c.derive(ctx, catalog, &run, names); err != nil {
 			return nil, err
 		}
 		runs = append(runs, run)
@@ -178,35 +178,11 @@ func caseOfJob(catalog *testcases.Catalog, job string) string {
 
 // newest returns the run of a case that decides, and the earlier ones in it.
 func (c *Campaign) newest(of *testcases.Case, folders []folder) (testcases.Run, bool) {
-	var runs []testcases.Run
-	builds := map[string]int{}
-	for _, f := range folders {
-		runs = append(runs, testcases.Run{
-			Case: of, Job: f.job, Build: strconv.Itoa(f.build), Folder: path.Join(c.Tag, f.name),
-			HasEvidence: true, RecordLost: c.pagesLost(),
-		})
-		builds[path.Join(c.Tag, f.name)] = f.build
-	}
-	slices.SortFunc(runs, func(a, b testcases.Run) int { return builds[b.Folder] - builds[a.Folder] })
-	for i := range c.Index.Results {
-		record := &c.Index.Results[i]
-		if record.CaseName != of.Name {
-			continue
-		}
-		at := slices.IndexFunc(runs, func(run testcases.Run) bool { return run.Record == nil && c.pushedBy(record, run.Folder) })
-		if at < 0 && len(runs) == 1 && runs[0].Record == nil && len(linksOf(record)) == 0 {
-			at = 0 // nothing was uploaded by the container itself, and there is no other run
-		}
-		if at < 0 { // files are gone, or were never uploaded
-			runs = append([]testcases.Run{{Case: of, Record: record}}, runs...)
-			continue
-		}
-		runs[at].Record = record
-	}
+	runs := c.runs(of, folders)
 	if len(runs) == 0 {
 		return testcases.Run{}, false
 	}
-	newest := runs[0]
+	newest := runs[0].Run
 	for _, run := range runs[1:] {
 		earlier := testcases.EarlierRun{Folder: run.Folder}
 		if run.Record != nil {
@@ -217,11 +193,89 @@ func (c *Campaign) newest(of *testcases.Case, folders []folder) (testcases.Run, 
 		}
 		newest.Earlier = append(newest.Earlier, earlier)
 	}
+	if !slices.IsSortedFunc(withRecord(runs), func(a, b caseRun) int { return a.at - b.at }) {
+		newest.Evidence.Findings = append(newest.Evidence.Findings, testcases.Finding{
+			Kind: testcases.FindingIncomplete, Text: "by the numbers of its builds and by the order of the records, another run is the newest: which one counts cannot be told",
+		})
+	}
 	return newest, true
 }
 
-// pagesLost says whether the index holds fewer results than there were.
-func (c *Campaign) pagesLost() bool { return c.Index.Pagination.TotalPages > 1 }
+// A caseRun is one of the runs of a case in a campaign.
+type caseRun struct {
+	testcases.Run
+	build int
+	at    int // place of its record in the index, the newest first; -1 without
+}
+
+func withRecord(runs []caseRun) []caseRun {
+	return slices.DeleteFunc(slices.Clone(runs), func(run caseRun) bool { return run.at < 0 })
+}
+
+// runs returns all runs of a case, the newest first: its folders by the number
+// of the build, each with its record, and records whose files are gone where
+// the index has them.
+func (c *Campaign) runs(of *testcases.Case, folders []folder) []caseRun {
+	var runs []caseRun
+	for _, f := range folders {
+		runs = append(runs, caseRun{build: f.build, at: -1, Run: testcases.Run{
+			Case: of, Job: f.job, Build: strconv.Itoa(f.build), Folder: path.Join(c.Tag, f.name),
+			HasEvidence: true, RecordLost: c.pagesLost(),
+		}})
+	}
+	slices.SortStableFunc(runs, func(a, b caseRun) int { return b.build - a.build })
+	var alone []int // records that lead to no folder
+	for i := range c.Index.Results {
+		record := &c.Index.Results[i]
+		if record.CaseName != of.Name {
+			continue
+		}
+		at := slices.IndexFunc(runs, func(run caseRun) bool { return c.pushedBy(record, run.Folder) })
+		if at < 0 {
+			alone = append(alone, i)
+		} else {
+			runs[at].take(record, i)
+		}
+	}
+	for _, i := range alone {
+		record := &c.Index.Results[i]
+		if len(runs) == 1 && runs[0].Record == nil && len(linksOf(record)) == 0 {
+			runs[0].take(record, i) // nothing was uploaded by the container itself, and there is no other run
+			continue
+		}
+		// it is newer than what has no record: that does not decide, then
+		older := slices.IndexFunc(runs, func(run caseRun) bool { return run.at < 0 || run.at > i })
+		if older < 0 {
+			older = len(runs)
+		}
+		runs = slices.Insert(runs, older, caseRun{at: i, Run: testcases.Run{Case: of, Record: record}})
+	}
+	return runs
+}
+
+// take gives the run its record. Of several the newest counts, unless they
+// contradict each other.
+func (r *caseRun) take(record *testcases.Record, at int) {
+	if r.Record == nil {
+		r.Record, r.at = record, at
+		return
+	}
+	if record.Criteria != r.Record.Criteria {
+		r.Evidence.Findings = append(r.Evidence.Findings, testcases.Finding{
+			Kind: testcases.FindingIncomplete, Text: fmt.Sprintf("another record of the same run says %s, this one %s", record.Criteria, r.Record.Criteria),
+		})
+	}
+}
+
+// resultsPerPage is how many results TestAPI puts on a page
+// (spec/testapi-xtesting.md, a.4).
+const resultsPerPage = 20
+
+// pagesLost says whether the index is the first page of several. One that is
+// not full has lost more than pages.
+func (c *Campaign) pagesLost() bool {
+	return c.Index.Pagination.TotalPages > 1 && len(c.Index.Results) >= resultsPerPage
+}
 
 // pushedBy says whether a record's links lead into the folder.
 func (c *Campaign) pushedBy(record *testcases.Record, folder string) bool {
@@ -242,7 +296,7 @@ func linksOf(record *testcases.Record) []string {
 }
 
 // derive parses what the run left.
-func (c *Campaign) derive(ctx context.Context, run *testcases.Run, names parse.Names) error {
+func (c *Campaign) derive(ctx context.Context, catalog *testcases.Catalog, run *testcases.Run, names parse.Names) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("parse %s: %w", run.Case.Name, err)
 	}
@@ -253,16 +307,44 @@ func (c *Campaign) derive(ctx context.Context, run *testcases.Run, names parse.N
 	if err != nil {
 		return fmt.Errorf("open %s: %w", run.Folder, err)
 	}
+	doubts := run.Evidence.Findings
+	doubt := func(text string) {
+		doubts = append(doubts, testcases.Finding{Kind: testcases.FindingIncomplete, Text: text})
+	}
 	if run.LogCriteria, err = parse.LogResult(files, run.Case.Name); err != nil {
 		return fmt.Errorf("%s: %w", run.Folder, err)
+	}
+	if run.LogCriteria == "" {
+		other, err := loggedCase(files, catalog)
+		if err != nil {
+			return fmt.Errorf("%s: %w", run.Folder, err)
+		}
+		if other != "" {
+			doubt(fmt.Sprintf("the container's log is of %s, and names no result of %s", other, run.Case.Name))
+		}
 	}
 	in := parse.Input{Case: run.Case, Files: files, Names: names}
 	if run.Record != nil {
 		in.Details = run.Record.Details
 	}
 	// unreadable evidence is a finding in it: the verdict says so
-	run.Evidence, _ = parse.Case(in)
+	run.Evidence, err = parse.Case(in)
+	if err != nil && len(run.Evidence.Findings) == 0 { // there is no parser
+		doubt(err.Error())
+	}
+	run.Evidence.Findings = append(run.Evidence.Findings, doubts...)
 	return nil
+}
+
+// loggedCase is the case of which the container's log names a result.
+func loggedCase(files fs.FS, catalog *testcases.Catalog) (string, error) {
+	for i := range catalog.Cases {
+		name := catalog.Cases[i].Name
+		if result, err := parse.LogResult(files, name); err != nil || result != "" {
+			return name, err
+		}
+	}
+	return "", nil
 }
 
 // findings are what can be said of the campaign as a whole.
@@ -279,8 +361,10 @@ func (c *Campaign) findings(catalog *testcases.Catalog, strange []string) []test
 			note("the index holds a record of %q, which is no test case of %s", record.CaseName, catalog.Release)
 		}
 	}
-	if c.pagesLost() {
-		note("the index holds page %d of %d: results that are not on it are taken from the containers' logs", c.Index.Pagination.CurrentPage, c.Index.Pagination.TotalPages)
+	if page := c.Index.Pagination; c.pagesLost() {
+		note("the index holds page %d of %d: results that are not on it are taken from the containers' logs", page.CurrentPage, page.TotalPages)
+	} else if page.TotalPages > 1 {
+		note("the index says to be page %d of %d, but holds %d results, where a page has %d: what is not in it counts as not recorded", page.CurrentPage, page.TotalPages, len(c.Index.Results), resultsPerPage)
 	}
 	return findings
 }
