@@ -139,16 +139,17 @@ func (o *Outcome) Summary() string {
 	if o.Verdict == VerdictPass {
 		return fmt.Sprintf("pass: %s", o.Counts)
 	}
-	summary := string(o.Verdict)
+	summary, mark := string(o.Verdict), ": "
 	for _, kind := range []FindingKind{FindingConflict, FindingFailure, FindingIncomplete} {
 		at := slices.IndexFunc(o.Findings, func(f Finding) bool { return f.Kind == kind })
 		if at < 0 {
 			continue
 		}
-		summary += ": " + o.Findings[at].Text
+		summary += mark + o.Findings[at].Text
 		if kind != FindingConflict { // a conflict is with something
 			break
 		}
+		mark = "; "
 	}
 	return summary
 }
@@ -357,7 +358,7 @@ func (o *Outcome) completeWithoutFocus() {
 		}
 	}
 	if n > 0 {
-		o.find(FindingIncomplete, "%d tests were excluded, which RC2 does not provide for (first: %s)", n, first)
+		o.find(FindingIncomplete, "tests that RC2 does not leave out were excluded: %d (first: %s)", n, first)
 	}
 }
 
@@ -436,7 +437,7 @@ func (o *Outcome) judge(run Run) {
 		o.Verdict = VerdictMissing
 	case o.Recorded == CriteriaPass && o.has(FindingFailure):
 		o.Verdict = VerdictConflict
-		o.find(FindingConflict, "recorded PASS, but the raw files say FAIL%s", o.whyRecordedPass())
+		o.find(FindingConflict, "recorded PASS, but the raw files say FAIL%s", o.whyRecordedPass(run))
 	case o.Recorded == CriteriaFail && o.Derived == CriteriaPass && o.Complete:
 		o.Verdict = VerdictConflict
 		o.find(FindingConflict, "recorded FAIL, but the raw files say PASS%s", o.whyRecordedFail())
@@ -456,15 +457,18 @@ func (o *Outcome) judge(run Run) {
 
 // whyRecordedPass and whyRecordedFail name the known faults of the containers
 // (spec/testapi-xtesting.md, section d), where they can be what happened.
-func (o *Outcome) whyRecordedPass() string {
-	if o.Case.Driver != "e2e_testing" {
-		return ""
-	}
+func (o *Outcome) whyRecordedPass(run Run) string {
+	ginkgoFailed := slices.ContainsFunc(run.Evidence.Findings, func(f Finding) bool { return f.Kind == FindingFailure })
 	for i := range o.Checks {
-		check := &o.Checks[i]
-		if failed := check.Status == StatusFail || check.Status == StatusError; failed && check.Class != ClassSetup && check.Class != ClassTeardown {
+		switch check := &o.Checks[i]; {
+		case check.Class == ClassSetup, check.Class == ClassTeardown:
+			ginkgoFailed = true
+		case check.Status == StatusFail, check.Status == StatusError:
 			return "" // the container does see failed specs
 		}
+	}
+	if o.Case.Driver != "e2e_testing" || !ginkgoFailed {
+		return ""
 	}
 	return ": the container compares the numbers of ginkgo's summary and ignores ginkgo's own verdict"
 }
