@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/anuket-project/xtci/internal/term"
 )
 
 // Exit codes of every command (docs/commands.md).
@@ -48,10 +50,10 @@ func (a *app) exitCode(err error) int {
 	case errors.Is(err, errNo):
 		return exitNo
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintf(a.err, "xtci: interrupted: %v\n", err)
+		fmt.Fprintf(a.err, "xtci: interrupted: %s\n", term.PlainLines(err.Error()))
 		return exitInterrupted
 	}
-	fmt.Fprintf(a.err, "xtci: %v\n", err)
+	fmt.Fprintf(a.err, "xtci: %s\n", term.PlainLines(err.Error())) // it may quote what came from outside
 	if _, ok := errors.AsType[*usageError](err); ok || strings.HasPrefix(err.Error(), "unknown command") {
 		return exitUsage
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	xterm "golang.org/x/term"
 )
@@ -18,23 +20,30 @@ import (
 type Progress struct {
 	mu      sync.Mutex
 	w       io.Writer
-	live    bool
-	width   int
+	width   func() int // columns of the terminal; nil when w is none
 	running []string
 	drawn   bool
 }
 
 // NewProgress returns a progress on w, live if w is a terminal.
 func NewProgress(w io.Writer) *Progress {
-	p := &Progress{w: w}
-	if file, ok := w.(*os.File); ok && xterm.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb" {
-		p.live = true
-		if width, _, err := xterm.GetSize(int(file.Fd())); err == nil {
-			p.width = width
-		}
+	file, ok := w.(*os.File)
+	if !ok || !xterm.IsTerminal(int(file.Fd())) || os.Getenv("TERM") == "dumb" {
+		return &Progress{w: w}
 	}
-	return p
+	return newLive(w, func() int { // asked each time: windows change their size
+		width, _, err := xterm.GetSize(int(file.Fd()))
+		if err != nil || width < 1 {
+			return defaultWidth
+		}
+		return width
+	})
 }
+
+const defaultWidth = 80
+
+// newLive returns a progress on a terminal of that width.
+func newLive(w io.Writer, width func() int) *Progress { return &Progress{w: w, width: width} }
 
 // Begin says that a step began.
 func (p *Progress) Begin(name string) {
@@ -73,18 +82,45 @@ func (p *Progress) Close() {
 	p.erase()
 }
 
-// draw writes the running steps as one line without an end.
+// draw writes the running steps as one line without an end, which must not
+// wrap: what wrapped could not be erased.
 func (p *Progress) draw() {
-	if !p.live || len(p.running) == 0 {
+	if p.width == nil || len(p.running) == 0 {
 		return
 	}
 	p.erase()
-	line := "running: " + Plain(strings.Join(p.running, ", "))
-	if p.width > 1 && len(line) >= p.width {
-		line = line[:p.width-1]
-	}
-	fmt.Fprint(p.w, line)
+	fmt.Fprint(p.w, fit(p.running, p.width()-1))
 	p.drawn = true
+}
+
+// fit is a line of at most width columns on what runs: as many names as there
+// is room for, and how many more.
+func fit(running []string, width int) string {
+	line := "running:"
+	if len(running) > 1 {
+		line = fmt.Sprintf("running %d:", len(running))
+	}
+	for i, name := range running {
+		next, more := line+" "+Plain(name), ""
+		if i > 0 {
+			next = line + ", " + Plain(name)
+		}
+		if left := len(running) - i - 1; left > 0 {
+			more = fmt.Sprintf(" and %d more", left)
+		}
+		if utf8.RuneCountInString(next+more) > width {
+			line = fmt.Sprintf("%s and %d more", line, len(running)-i)
+			if i == 0 {
+				line = fmt.Sprintf("running %d", len(running))
+			}
+			break
+		}
+		line = next
+	}
+	if short := []rune(line); len(short) > width {
+		return string(short[:max(width, 0)])
+	}
+	return line
 }
 
 func (p *Progress) erase() {
@@ -95,15 +131,25 @@ func (p *Progress) erase() {
 }
 
 // Plain makes a text from outside safe to print: one line, and no control
-// characters, which could rewrite the screen.
+// characters, which could rewrite the screen, nor those that turn the
+// direction of text, which make it look like another.
 func Plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
-		case r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
-			return '\uFFFD'
+		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || unicode.In(r, unicode.Zl, unicode.Zp):
+			return unicode.ReplacementChar
 		}
 		return r
 	}, text)
+}
+
+// PlainLines is Plain for a text of several lines.
+func PlainLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = Plain(line)
+	}
+	return strings.Join(lines, "\n")
 }
