@@ -96,11 +96,8 @@ func runRun(ctx context.Context, a *app, o runOptions) error {
 		Events:    func(event runner.Event) { show(progress, event) },
 	})
 	progress.Close()
-	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("campaign %s can go on: xtci run --replay %s --tag %s --resume: %w", journal.Tag, o.replay, journal.Tag, err)
-	}
 	if err != nil {
-		return err
+		return fmt.Errorf("%w\ncampaign %s can go on: run the same again with --tag %s --resume", err, journal.Tag, journal.Tag)
 	}
 	return a.printSummary(journal.Tag, summary)
 }

@@ -159,7 +159,7 @@ func (r *run) tally(phase testcases.PlanPhase, summary *Summary) (failed bool) {
 
 func (r *run) job(ctx context.Context, phase int, job testcases.Job) error {
 	if err := context.Cause(ctx); err != nil {
-		return fmt.Errorf("before %s: %w", job.Name, err)
+		return fmt.Errorf("before %s: %w", job.Case.Name, err)
 	}
 	if err := r.settle(ctx, job); err != nil {
 		return err
@@ -175,6 +175,9 @@ func (r *run) job(ctx context.Context, phase int, job testcases.Job) error {
 	r.tell(Event{Job: job, State: StateRunning, Phase: phase})
 	started := time.Now()
 	state, detail, err := r.execute(ctx, job, build)
+	if cause := context.Cause(ctx); err != nil && cause != nil && errors.Is(err, cause) {
+		return fmt.Errorf("during %s: %w", job.Case.Name, cause) // where in it does not matter
+	}
 	if err != nil {
 		return err
 	}
@@ -227,7 +230,7 @@ func recordedState(record *testcases.Record) State {
 func (r *run) execute(ctx context.Context, job testcases.Job, build int) (state State, detail string, err error) {
 	result, err := r.Executor.Execute(ctx, job)
 	if cause := context.Cause(ctx); cause != nil {
-		return "", "", fmt.Errorf("during %s: %w", job.Name, cause)
+		return "", "", cause
 	}
 	if err != nil {
 		return StateNotRun, err.Error(), nil
