@@ -124,7 +124,7 @@ func (c *Campaign) Assess(ctx context.Context, catalog *testcases.Catalog, waive
 	if err != nil {
 		return nil, err
 	}
-	assessment.Findings = c.findings(catalog, strange)
+	assessment.Findings = append(c.findings(catalog, strange), clusters(assessment)...)
 	assessment.Provenance = c.provenance(catalog, assessment)
 	return assessment, nil
 }
@@ -369,6 +369,35 @@ func (c *Campaign) findings(catalog *testcases.Catalog, strange []string) []test
 	return findings
 }
 
+// kubernetesVersion is the fact that names the version of the cluster.
+const kubernetesVersion = "kube-apiserver version"
+
+// clusters says when the suites cannot have run on one cluster of the release.
+func clusters(a *testcases.Assessment) []testcases.Finding {
+	first := map[string]string{} // version to the first case with it
+	var versions []string
+	for i := range a.Outcomes {
+		for _, fact := range a.Outcomes[i].Facts {
+			if fact.Name == kubernetesVersion && first[fact.Value] == "" {
+				first[fact.Value] = a.Outcomes[i].Case.Name
+				versions = append(versions, fact.Value)
+			}
+		}
+	}
+	var findings []testcases.Finding
+	for i, version := range versions {
+		if !strings.HasPrefix(version, a.Catalog.Release+".") {
+			findings = append(findings, testcases.Finding{Kind: testcases.FindingNote, Text: fmt.Sprintf(
+				"%s ran on Kubernetes %s, the tests are those of %s", first[version], version, a.Catalog.Release)})
+		}
+		if i > 0 {
+			findings = append(findings, testcases.Finding{Kind: testcases.FindingNote, Text: fmt.Sprintf(
+				"%s ran on Kubernetes %s, %s on %s: the cluster was changed meanwhile, or there was more than one", first[versions[0]], versions[0], first[version], version)})
+		}
+	}
+	return findings
+}
+
 // provenance is what was declared, with what the records and files
 // themselves tell put in front.
 func (c *Campaign) provenance(catalog *testcases.Catalog, a *testcases.Assessment) testcases.Provenance {
@@ -387,7 +416,7 @@ func (c *Campaign) provenance(catalog *testcases.Catalog, a *testcases.Assessmen
 	}
 	for i := range a.Outcomes {
 		for _, fact := range a.Outcomes[i].Facts {
-			if fact.Name == "kube-apiserver version" && p.KubernetesVersion == "" {
+			if fact.Name == kubernetesVersion && p.KubernetesVersion == "" {
 				p.KubernetesVersion = fact.Value
 			}
 		}
