@@ -127,10 +127,10 @@ func specBadge(s *testcases.SpecResult) badge {
 
 // specOrder puts what needs attention first.
 func specOrder(b badge) int {
-	switch {
-	case b == notSelectedBadge:
+	switch b {
+	case notSelectedBadge:
 		return 99
-	case b == passBadge:
+	case passBadge:
 		return 98
 	default:
 		return strings.Index("fail warn none", b.Kind)

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,13 +17,11 @@ const SchemaID = "https://github.com/anuket-project/xtci/docs/report.schema.json
 const schemaVersion = 1
 
 // JSON writes the report for programs: one object, described by
-// docs/report.schema.json, with one line for each check and spec.
+// docs/report.schema.json.
 func JSON(w io.Writer, a *testcases.Assessment) error {
-	var compact bytes.Buffer
-	if err := json.NewEncoder(&compact).Encode(newDocument(a)); err != nil {
-		return fmt.Errorf("encode report.json: %w", err)
-	}
-	if _, err := w.Write(layOut(compact.Bytes())); err != nil {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", " ")
+	if err := encoder.Encode(newDocument(a)); err != nil {
 		return fmt.Errorf("write report.json: %w", err)
 	}
 	return nil
@@ -417,75 +414,4 @@ func criteria(c testcases.Criteria) *string {
 	}
 	s := string(c)
 	return &s
-}
-
-// layOut breaks compact JSON into lines that people and line tools can read:
-// the document, its sections and its cases over several lines, and each
-// element of their lists, such as a check or a spec, on one.
-func layOut(compact []byte) []byte {
-	var out bytes.Buffer
-	out.Grow(len(compact) + len(compact)/16)
-	var broken []bool // of each open object and list, whether it is broken into lines
-	section := ""     // the document's field that we are in
-	newline := func() {
-		out.WriteByte('\n')
-		for range broken {
-			out.WriteByte(' ')
-		}
-	}
-	inBroken := func() bool { return len(broken) > 0 && broken[len(broken)-1] }
-	for i := 0; i < len(compact); i++ {
-		switch b := compact[i]; b {
-		case '"':
-			end := i + stringLength(compact[i:])
-			if len(broken) == 1 {
-				section = string(compact[i+1 : end-1])
-			}
-			out.Write(compact[i:end])
-			i = end - 1
-		case '{', '[':
-			depth := len(broken)
-			empty := compact[i+1] == '}' || compact[i+1] == ']'
-			line := depth == 0 || inBroken() && (b == '[' || depth == 1 || depth == 2 && section == "cases")
-			out.WriteByte(b)
-			broken = append(broken, line && !empty)
-			if inBroken() {
-				newline()
-			}
-		case '}', ']':
-			wasBroken := inBroken()
-			broken = broken[:len(broken)-1]
-			if wasBroken {
-				newline()
-			}
-			out.WriteByte(b)
-		case ',':
-			out.WriteByte(b)
-			if inBroken() {
-				newline()
-			}
-		case ':':
-			out.WriteByte(b)
-			if inBroken() {
-				out.WriteByte(' ')
-			}
-		default:
-			out.WriteByte(b)
-		}
-	}
-	return out.Bytes()
-}
-
-// stringLength is the length of the JSON string that b begins with, with its
-// quotation marks.
-func stringLength(b []byte) int {
-	for i := 1; i < len(b); i++ {
-		switch b[i] {
-		case '\\':
-			i++
-		case '"':
-			return i + 1
-		}
-	}
-	return len(b)
 }

@@ -53,9 +53,11 @@ func sampleCatalog() *testcases.Catalog {
 			{ID: "rc2.benchmarking", Title: "Kubernetes API benchmarking", Document: "RC2", Level: testcases.LevelMust, URL: rc2 + "#kubernetes-api-benchmarking"},
 			{ID: "rc2.cnf", Title: "Opensource CNF onboarding and testing", Document: "RC2", Level: testcases.LevelMust, URL: rc2 + "#opensource-cnf-onboarding-and-testing"},
 			{ID: "sec.std.001", Title: "CIS Controls", Document: "RM", Level: testcases.LevelShould, URL: "https://cntt.readthedocs.io/projects/rm/en/stable-moselle/chapters/chapter07.html#compliance-with-standards"},
-			{ID: "ra2.k8s.014", Title: "Security Groups", Document: "RA2", Level: testcases.LevelMust,
+			{
+				ID: "ra2.k8s.014", Title: "Security Groups", Document: "RA2", Level: testcases.LevelMust,
 				URL:    "https://cntt.readthedocs.io/projects/ra2/en/stable-moselle/chapters/chapter04.html#kubernetes",
-				Traces: []string{"infra.net.cfg.004"}, NotCovered: "its tests, [Feature:NetworkPolicy], are in the skip list of sig_network"},
+				Traces: []string{"infra.net.cfg.004"}, NotCovered: "its tests, [Feature:NetworkPolicy], are in the skip list of sig_network",
+			},
 			{ID: "ra2.app.001", Title: "Root Parameter Group (OCI Spec)", Document: "RA2", Level: testcases.LevelMust, URL: "javascript:window.ran=1"},
 		},
 		Features: []testcases.Feature{
@@ -65,8 +67,10 @@ func sampleCatalog() *testcases.Catalog {
 			{SIG: "API Machinery", Label: "Feature:PodPriority", Mandatory: true},
 		},
 		Contradictions: []testcases.Contradiction{
-			{Kind: "mandatory but skipped", Subject: "Feature:Volumes", Text: "RA2 6 calls it mandatory, RC2 2.2 skips it.",
-				Cases: []string{"sig_network", "sig_storage"}, URL: "https://example.org/ra2#storage"},
+			{
+				Kind: "mandatory but skipped", Subject: "Feature:Volumes", Text: "RA2 6 calls it mandatory, RC2 2.2 skips it.",
+				Cases: []string{"sig_network", "sig_storage"}, URL: "https://example.org/ra2#storage",
+			},
 		},
 	}
 	catalog.Cases[0].Derived = []string{"gen.cnt.03"}
@@ -120,11 +124,15 @@ func sampleOutcome(c *testcases.Case) *testcases.Outcome {
 	case "k8s_conformance":
 		o.Counts = testcases.Counts{Passed: 2, Skipped: 5}
 		o.Checks = []testcases.Check{
-			{Name: "[sig-network] DNS should provide DNS for services [Conformance]", Status: testcases.StatusPass, Seconds: 12.345,
+			{
+				Name: "[sig-network] DNS should provide DNS for services [Conformance]", Status: testcases.StatusPass, Seconds: 12.345,
 				Source: testcases.Source{File: "junit_01.xml", Line: 17}, Title: "DNS, services", Link: "https://github.com/kubernetes/kubernetes/tree/release-1.23/test/e2e/network/dns.go#L137",
-				Requirement: "rc2.conformance"},
-			{Name: "[sig-apps] Job should flake [Conformance]", Status: testcases.StatusPass, Seconds: 3, Attempts: 2, Flaked: true, Reason: "timed out waiting for the condition",
-				Source: testcases.Source{File: "junit_02.xml", Line: 40}},
+				Requirement: "rc2.conformance",
+			},
+			{
+				Name: "[sig-apps] Job should flake [Conformance]", Status: testcases.StatusPass, Seconds: 3, Attempts: 2, Flaked: true, Reason: "timed out waiting for the condition",
+				Source: testcases.Source{File: "junit_02.xml", Line: 40},
+			},
 			{Name: "[sig-storage] not here", Status: testcases.StatusSkip, Class: testcases.ClassNotSelected, Reason: "not in the focus of k8s_conformance"},
 		}
 		o.Facts = []testcases.Fact{{Name: "kubernetes", Value: "v1.23.17"}, {Name: "seed", Value: "1663315200"}}
@@ -176,8 +184,10 @@ func sampleOutcome(c *testcases.Case) *testcases.Outcome {
 		o.Verdict, o.Recorded, o.Derived = testcases.VerdictFail, testcases.CriteriaFail, testcases.CriteriaFail
 		o.Findings = []testcases.Finding{{Kind: testcases.FindingFailure, Text: "1 scenario broke its SLA"}}
 	case "k8s_vims":
-		return &testcases.Outcome{Case: c, Verdict: testcases.VerdictMissing,
-			Findings: []testcases.Finding{{Kind: testcases.FindingIncomplete, Text: "neither record nor evidence"}}}
+		return &testcases.Outcome{
+			Case: c, Verdict: testcases.VerdictMissing,
+			Findings: []testcases.Finding{{Kind: testcases.FindingIncomplete, Text: "neither record nor evidence"}},
+		}
 	default:
 		o.Counts = testcases.Counts{}
 	}

@@ -638,8 +638,12 @@ func (t tally) String() string {
 		n    int
 		word string
 	}{
-		{t.Passed, "passed"}, {t.Failed, "failed"}, {t.Errors, "broke off"},
-		{t.Skipped, "skipped"}, {t.Missing, "not executed"}, {t.NotSelected, "not selected"},
+		{t.Passed, "passed"},
+		{t.Failed, "failed"},
+		{t.Errors, "broke off"},
+		{t.Skipped, "skipped"},
+		{t.Missing, "not executed"},
+		{t.NotSelected, "not selected"},
 	} {
 		if part.n > 0 {
 			parts = append(parts, thousands(part.n)+" "+part.word)

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"maps"
 	"slices"
@@ -45,7 +46,7 @@ func parseFiles(c *testcases.Case, files map[string]string, details string) (tes
 func checkSound(t *testing.T, files map[string]string, evidence testcases.Evidence, err error) {
 	t.Helper()
 	for _, e := range unjoin(err) {
-		if bad, ok := e.(*Error); !ok || bad.File == "" || bad.Err == nil {
+		if bad, ok := errors.AsType[*Error](e); !ok || bad.File == "" || bad.Err == nil {
 			t.Errorf("error %#v does not name its file", e)
 		}
 	}

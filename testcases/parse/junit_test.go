@@ -74,6 +74,7 @@ func passed(name string) string { return `<testcase name="` + name + `" time="1"
 func failed(name string) string {
 	return `<testcase name="` + name + `" time="1"><failure type="Failure">f.go:1&#xA;why&#xA;f.go:2</failure></testcase>`
 }
+
 func unselected(name string) string {
 	return `<testcase name="` + name + `" time="0"><skipped></skipped></testcase>`
 }

@@ -15,8 +15,8 @@ func decode(l *literalReader) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case first == '{':
+	switch first {
+	case '{':
 		values := map[string]any{}
 		err := l.object(func(key string) error {
 			value, err := decode(l)
@@ -24,7 +24,7 @@ func decode(l *literalReader) (any, error) {
 			return err
 		})
 		return values, err
-	case first == '[':
+	case '[':
 		values := []any{}
 		err := l.array(func() error {
 			value, err := decode(l)

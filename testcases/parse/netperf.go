@@ -65,7 +65,6 @@ type netperfFile struct {
 	name   string
 	header bool
 	sizes  []string // maximum segment sizes, the columns
-	comma  bool     // the header ends with a comma
 	rows   int
 	last   int // number of the row read last
 }

@@ -80,16 +80,24 @@ func TestNetperfChecks(t *testing.T) {
 	}
 	source := func(line int) testcases.Source { return testcases.Source{File: csvOfCase, Line: line} }
 	want := []testcases.Check{
-		{Name: "iperf TCP. Remote VM using Pod IP", Status: testcases.StatusPass, Informative: true, Source: source(2),
-			Figures: []testcases.Figure{figure("maximum", 907.5), figure("MSS 96", 900), figure("MSS 160", 907.5)}},
-		{Name: "iperf UDP. Remote VM using Pod IP", Status: testcases.StatusPass, Informative: true, Source: source(3),
-			Figures: []testcases.Figure{figure("maximum", 12)}},
-		{Name: "iperf TCP. Hairpin Pod to own Virtual IP", Status: testcases.StatusSkip, Class: testcases.ClassSkipped, Informative: true, Source: source(4),
+		{
+			Name: "iperf TCP. Remote VM using Pod IP", Status: testcases.StatusPass, Informative: true, Source: source(2),
+			Figures: []testcases.Figure{figure("maximum", 907.5), figure("MSS 96", 900), figure("MSS 160", 907.5)},
+		},
+		{
+			Name: "iperf UDP. Remote VM using Pod IP", Status: testcases.StatusPass, Informative: true, Source: source(3),
+			Figures: []testcases.Figure{figure("maximum", 12)},
+		},
+		{
+			Name: "iperf TCP. Hairpin Pod to own Virtual IP", Status: testcases.StatusSkip, Class: testcases.ClassSkipped, Informative: true, Source: source(4),
 			Reason:  "not measured: value 0: the test failed, or its output could not be read",
-			Figures: []testcases.Figure{figure("maximum", 0), figure("MSS 96", 0), figure("MSS 160", 0)}},
-		{Name: "netperf. Remote VM using Virtual IP", Status: testcases.StatusSkip, Class: testcases.ClassSkipped, Informative: true, Source: source(5),
+			Figures: []testcases.Figure{figure("maximum", 0), figure("MSS 96", 0), figure("MSS 160", 0)},
+		},
+		{
+			Name: "netperf. Remote VM using Virtual IP", Status: testcases.StatusSkip, Class: testcases.ClassSkipped, Informative: true, Source: source(5),
 			Reason:  "not measured: value 0, by design: the program netperf cannot use the virtual IP of a service",
-			Figures: []testcases.Figure{figure("maximum", 0)}},
+			Figures: []testcases.Figure{figure("maximum", 0)},
+		},
 	}
 	if diff := cmp.Diff(want, evidence.Checks); diff != "" {
 		t.Errorf("checks (-want +got):\n%s", diff)

@@ -103,9 +103,14 @@ func TestRallyFailureWithAndWithoutJSON(t *testing.T) {
 	}
 	want.Where = "/opt/lab/rally/plugins/k8s.py:23"
 	want.Figures = []testcases.Figure{
-		{Name: "iterations", Value: 10}, {Name: "failed iterations", Value: 3},
-		{Name: "min", Value: 0.021, Unit: "s"}, {Name: "median", Value: 0.035, Unit: "s"}, {Name: "90%", Value: 0.061, Unit: "s"},
-		{Name: "95%", Value: 0.065, Unit: "s"}, {Name: "max", Value: 0.068, Unit: "s"}, {Name: "avg", Value: 0.04, Unit: "s"},
+		{Name: "iterations", Value: 10},
+		{Name: "failed iterations", Value: 3},
+		{Name: "min", Value: 0.021, Unit: "s"},
+		{Name: "median", Value: 0.035, Unit: "s"},
+		{Name: "90%", Value: 0.061, Unit: "s"},
+		{Name: "95%", Value: 0.065, Unit: "s"},
+		{Name: "max", Value: 0.068, Unit: "s"},
+		{Name: "avg", Value: 0.04, Unit: "s"},
 	}
 	evidence, err = parseFiles(rallyCase, rallyFiles(t, map[string]string{
 		xmlOfCase: "generated-3.3.0-fail.xml", jsonOfCase: "generated-3.3.0-fail.json",
@@ -169,8 +174,10 @@ func TestRallyWorkloads(t *testing.T) {
 		reason   string
 	}{
 		"passed": {`"pass_sla": true, "total_iteration_count": 10, "failed_iteration_count": 0`, testcases.StatusPass, "", ""},
-		"passed with errors": {`"pass_sla": true, "total_iteration_count": 500, "failed_iteration_count": 1, "data": [{"error": []}, {"error": ["E", "m", "t"]}]`,
-			testcases.StatusPass, "", "1 of 500 iterations failed\niteration 2: E: m"},
+		"passed with errors": {
+			`"pass_sla": true, "total_iteration_count": 500, "failed_iteration_count": 1, "data": [{"error": []}, {"error": ["E", "m", "t"]}]`,
+			testcases.StatusPass, "", "1 of 500 iterations failed\niteration 2: E: m",
+		},
 		"context failed": {`"pass_sla": false, "total_iteration_count": 0, "sla_results": {"sla": [{"success": false, "detail": "Unexpected error: no"}]},
 			"contexts_results": [{"setup": {"error": ["E", "quota", ""]}}]`, testcases.StatusError, testcases.ClassSetup, "Unexpected error: no\nE: quota"},
 		"nothing ran but passed": {`"pass_sla": true, "total_iteration_count": 0`, testcases.StatusError, testcases.ClassSetup, "no iteration ran: the set-up failed"},

@@ -67,14 +67,22 @@ func TestVIMSReasons(t *testing.T) {
 	evidence := parseVIMSLog(t, string(recorded(t, "testdata/clearwater", "generated-fail.txt")))
 	source := func(line int) testcases.Source { return testcases.Source{File: vimsLog, Line: line} }
 	want := []testcases.Check{
-		{Name: "Basic Call - Mainline (TCP)", Status: testcases.StatusFail, Class: testcases.ClassFailure, Source: source(11),
-			Reason: "endpoint threw exception: Expected 200, got 503 (call ID b5a7dfb1e2c3@10.244.1.7)", Where: "/opt/lab/cw/lib/quaff-endpoint.rb:14:in `chk'"},
-		{Name: "Call Barring - Inbound Rejection (TCP)", Status: testcases.StatusFail, Class: testcases.ClassFailure, Source: source(34),
-			Reason: `Errno::ECONNREFUSED: Connection refused - connect(2) for "bono.ims.svc.cluster.local" port 5060`, Where: "/opt/lab/cw/lib/quaff-endpoint.rb:19:in `register'"},
-		{Name: "Emergency Registration (TCP)", Status: testcases.StatusSkip, Class: testcases.ClassSkipped, Source: source(25),
-			Reason: "Not running with emergency registrations", Remedy: "Call with EMERGENCY_REG=Y to run test"},
-		{Name: "ISC Interface - Terminating (UDP AS) (TCP)", Status: testcases.StatusSkip, Class: testcases.ClassSkipped, Source: source(140),
-			Reason: "No hostname given", Remedy: "Call with HOST_NAME=<publicly accessible hostname/IP of this machine>"},
+		{
+			Name: "Basic Call - Mainline (TCP)", Status: testcases.StatusFail, Class: testcases.ClassFailure, Source: source(11),
+			Reason: "endpoint threw exception: Expected 200, got 503 (call ID b5a7dfb1e2c3@10.244.1.7)", Where: "/opt/lab/cw/lib/quaff-endpoint.rb:14:in `chk'",
+		},
+		{
+			Name: "Call Barring - Inbound Rejection (TCP)", Status: testcases.StatusFail, Class: testcases.ClassFailure, Source: source(34),
+			Reason: `Errno::ECONNREFUSED: Connection refused - connect(2) for "bono.ims.svc.cluster.local" port 5060`, Where: "/opt/lab/cw/lib/quaff-endpoint.rb:19:in `register'",
+		},
+		{
+			Name: "Emergency Registration (TCP)", Status: testcases.StatusSkip, Class: testcases.ClassSkipped, Source: source(25),
+			Reason: "Not running with emergency registrations", Remedy: "Call with EMERGENCY_REG=Y to run test",
+		},
+		{
+			Name: "ISC Interface - Terminating (UDP AS) (TCP)", Status: testcases.StatusSkip, Class: testcases.ClassSkipped, Source: source(140),
+			Reason: "No hostname given", Remedy: "Call with HOST_NAME=<publicly accessible hostname/IP of this machine>",
+		},
 		{Name: "Call Diversion - Not reachable (408) (TCP)", Status: testcases.StatusPass, Source: source(54)},
 	}
 	for _, want := range want {
@@ -100,26 +108,46 @@ func TestVIMSOddLines(t *testing.T) {
 		class  testcases.Class
 		reason string
 	}{
-		"retried": {"A (TCP) - (1) WARNING - Test failed iteration 1, retrying (1) Passed\n0 failures out of 1 tests run\n0 tests skipped\n",
-			testcases.StatusPass, "", "failed at first and passed when it was tried again"},
-		"retried on lines of their own": {"A (UDP) - (1) WARNING - Test failed iteration 1, retrying\n(2) Failed\n  E thrown:\n   - m\n1 failures out of 1 tests run\n    A (UDP) at now\n0 tests skipped\n",
-			testcases.StatusFail, testcases.ClassFailure, "E: m"},
-		"stderr between": {"A (TCP) - (1)\n#<Thread:0x1 x.rb:1 run> terminated with exception:\nx.rb:1:in `a': no (E)\n\tfrom x.rb:2:in `b'\n Passed\n0 failures out of 1 tests run\n0 tests skipped\n",
-			testcases.StatusPass, "", ""},
-		"silent failure": {"A (TCP) - (1)\n1 failures out of 1 tests run\n    A (TCP) at 2026\n0 tests skipped\n",
-			testcases.StatusFail, testcases.ClassFailure, "it printed neither Passed nor Failed, and is in the list of failures at the end"},
-		"failure without a line": {"1 failures out of 1 tests run\n    A (TCP) at 2026\n0 tests skipped\n",
-			testcases.StatusFail, testcases.ClassFailure, "in the list of failures at the end; it printed no line of its own"},
-		"no word, not in the list": {"A (TCP) - (1)\n0 failures out of 1 tests run\n0 tests skipped\n",
-			testcases.StatusError, testcases.ClassInterrupted, "it printed neither Passed nor Failed, and is not in the list of failures at the end"},
-		"outstanding work": {"A (TCP) - (1) Failed\nEndpoint had outstanding work to do, 3 messages\n1 failures out of 1 tests run\n    A (TCP) at now\n0 tests skipped\n",
-			testcases.StatusFail, testcases.ClassFailure, "Endpoint had outstanding work to do, 3 messages"},
-		"message of two lines": {"A (TCP) - (1) Failed\n  E thrown:\n   - one\ntwo\n     - x.rb:1:in 'a'\n     - x.rb:2:in 'b'\n1 failures out of 1 tests run\n    A (TCP) at now\n0 tests skipped\n",
-			testcases.StatusFail, testcases.ClassFailure, "E: one\ntwo"},
-		"no reason": {"A (TCP) - (1) Failed\n1 failures out of 1 tests run\n    A (TCP) at now\n0 tests skipped\n",
-			testcases.StatusFail, testcases.ClassFailure, "no reason given by the live test"},
-		"skipped without a reason": {"A (TCP) - Skipped\n0 failures out of 1 tests run\n1 tests skipped\n",
-			testcases.StatusSkip, testcases.ClassSkipped, "no reason given by the live test"},
+		"retried": {
+			"A (TCP) - (1) WARNING - Test failed iteration 1, retrying (1) Passed\n0 failures out of 1 tests run\n0 tests skipped\n",
+			testcases.StatusPass, "", "failed at first and passed when it was tried again",
+		},
+		"retried on lines of their own": {
+			"A (UDP) - (1) WARNING - Test failed iteration 1, retrying\n(2) Failed\n  E thrown:\n   - m\n1 failures out of 1 tests run\n    A (UDP) at now\n0 tests skipped\n",
+			testcases.StatusFail, testcases.ClassFailure, "E: m",
+		},
+		"stderr between": {
+			"A (TCP) - (1)\n#<Thread:0x1 x.rb:1 run> terminated with exception:\nx.rb:1:in `a': no (E)\n\tfrom x.rb:2:in `b'\n Passed\n0 failures out of 1 tests run\n0 tests skipped\n",
+			testcases.StatusPass, "", "",
+		},
+		"silent failure": {
+			"A (TCP) - (1)\n1 failures out of 1 tests run\n    A (TCP) at 2026\n0 tests skipped\n",
+			testcases.StatusFail, testcases.ClassFailure, "it printed neither Passed nor Failed, and is in the list of failures at the end",
+		},
+		"failure without a line": {
+			"1 failures out of 1 tests run\n    A (TCP) at 2026\n0 tests skipped\n",
+			testcases.StatusFail, testcases.ClassFailure, "in the list of failures at the end; it printed no line of its own",
+		},
+		"no word, not in the list": {
+			"A (TCP) - (1)\n0 failures out of 1 tests run\n0 tests skipped\n",
+			testcases.StatusError, testcases.ClassInterrupted, "it printed neither Passed nor Failed, and is not in the list of failures at the end",
+		},
+		"outstanding work": {
+			"A (TCP) - (1) Failed\nEndpoint had outstanding work to do, 3 messages\n1 failures out of 1 tests run\n    A (TCP) at now\n0 tests skipped\n",
+			testcases.StatusFail, testcases.ClassFailure, "Endpoint had outstanding work to do, 3 messages",
+		},
+		"message of two lines": {
+			"A (TCP) - (1) Failed\n  E thrown:\n   - one\ntwo\n     - x.rb:1:in 'a'\n     - x.rb:2:in 'b'\n1 failures out of 1 tests run\n    A (TCP) at now\n0 tests skipped\n",
+			testcases.StatusFail, testcases.ClassFailure, "E: one\ntwo",
+		},
+		"no reason": {
+			"A (TCP) - (1) Failed\n1 failures out of 1 tests run\n    A (TCP) at now\n0 tests skipped\n",
+			testcases.StatusFail, testcases.ClassFailure, "no reason given by the live test",
+		},
+		"skipped without a reason": {
+			"A (TCP) - Skipped\n0 failures out of 1 tests run\n1 tests skipped\n",
+			testcases.StatusSkip, testcases.ClassSkipped, "no reason given by the live test",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
