@@ -65,9 +65,9 @@ func TestSchemaRefusesWrongDocuments(t *testing.T) {
 		"unknown case verdict": {`"verdict": "incomplete"`, `"verdict": "nearly"`},
 		"missing field":        {`"complete": true,`, ``},
 		"recorded as a word":   {`"recorded": "PASS"`, `"recorded": "pass"`},
-		"negative count":       {`"skipped":5`, `"skipped":-5`},
-		"check without status": {`"status":"pass",`, ``},
-		"line 0":               {`"line":17`, `"line":0`},
+		"negative count":       {`"skipped": 5`, `"skipped": -5`},
+		"check without status": {`"status": "pass",`, ``},
+		"line 0":               {`"line": 17`, `"line": 0`},
 	}
 	for name, tt := range tests {
 		wrong := strings.Replace(valid, tt.old, tt.new, 1)
