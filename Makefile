@@ -11,7 +11,7 @@ LDFLAGS := -s -w -buildid= -X main.version=$(VERSION)
 TESTFLAGS ?=
 CGO       := $(if $(findstring -race,$(TESTFLAGS)),1,0)
 
-.PHONY: help build test lint demo bench fuzz golden chromium clean
+.PHONY: help build test lint demo bench fuzz golden clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,7 +19,8 @@ help: ## list the targets
 build: ## build bin/xtci, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/xtci ./cmd/xtci
 
-test: chromium ## run all tests
+test: ## run all tests
+	@sh tools/testdeps.sh
 	CGO_ENABLED=$(CGO) $(GO) test $(TESTFLAGS) ./...
 
 lint: ## run the linters
@@ -37,12 +38,6 @@ fuzz: ## fuzz every parser of outside input, 20 s each
 
 golden: ## write the golden files anew
 	CGO_ENABLED=0 $(GO) test ./cmd/... ./artifacts/... -update
-
-# The browser tests need Chromium. Where it is not and can be installed, it is.
-chromium:
-	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
-	  echo 'NOTE: no chromium here and it cannot be installed: the browser tests will be skipped' >&2
 
 clean: ## remove what was built
 	rm -rf bin demo dist
