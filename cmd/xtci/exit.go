@@ -53,7 +53,7 @@ func (a *app) exitCode(err error) int {
 		fmt.Fprintf(a.err, "xtci: interrupted: %s\n", term.PlainLines(err.Error()))
 		return exitInterrupted
 	}
-	fmt.Fprintf(a.err, "xtci: %s\n", term.PlainLines(err.Error())) // it may quote what came from outside
+	fmt.Fprintf(a.err, "xtci: %s\n", term.PlainLines(strings.TrimSpace(err.Error()))) // it may quote what came from outside
 	if _, ok := errors.AsType[*usageError](err); ok || strings.HasPrefix(err.Error(), "unknown command") {
 		return exitUsage
 	}

@@ -72,7 +72,7 @@ func runReview(ctx context.Context, a *app, archive string, o reviewOptions) err
 	if o.key != "" {
 		key, err := artifacts.ReadPublicKey(o.key)
 		if err != nil {
-			return usage(err)
+			return usage(fmt.Errorf("--key: %w", err))
 		}
 		options.Key = &key
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,6 +71,7 @@ Results go to stdout, everything else to stderr.
 		return usage(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
 	})
 	root.AddCommand(a.commands()...)
+	root.SetHelpCommand(newHelpCmd(root))
 	return root
 }
 
@@ -142,9 +144,50 @@ func findCase(catalog *testcases.Catalog, name string) (*testcases.Case, error) 
 // exactArgs wants one argument for each name.
 func exactArgs(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != len(names) {
-			return usage(fmt.Errorf("%s: want %s, got %d arguments (see %s --help)", cmd.CommandPath(), strings.Join(names, " "), len(args), cmd.CommandPath()))
+		switch {
+		case len(args) == len(names):
+			return nil
+		case len(names) == 0:
+			return usage(fmt.Errorf("%s takes no arguments, got %q (see %s --help)", cmd.Name(), args, cmd.CommandPath()))
+		default:
+			return usage(fmt.Errorf("%s: want %s, got %d arguments (see %s --help)", cmd.Name(), strings.Join(names, " "), len(args), cmd.CommandPath()))
 		}
-		return nil
 	}
+}
+
+// newHelpCmd is cobra's help, with an error for a command that is not there.
+func newHelpCmd(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:    "help [COMMAND]",
+		Short:  "Show the help of a command",
+		Hidden: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return usage(fmt.Errorf("no help on %q: there is no such command (see xtci --help)", args))
+			}
+			return cmd.Help()
+		},
+	}
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./=:,@%+-]+$`)
+
+// siteFlags repeats, for a command line that is suggested, the flags that say
+// where the site is.
+func (a *app) siteFlags() string {
+	var flags strings.Builder
+	add := func(flag, value string) {
+		if !plainWord.MatchString(value) {
+			value = "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+		}
+		flags.WriteString(" " + flag + " " + value)
+	}
+	if a.configFile != "" {
+		add("--config", a.configFile)
+	}
+	for _, set := range a.sets {
+		add("--set", set)
+	}
+	return flags.String()
 }

@@ -163,8 +163,11 @@ func (a *app) printSummary(tag string, summary runner.Summary) error {
 		if summary.Stopped != "" {
 			fmt.Fprintf(a.out, "stopped after the failed phase %s (--set failure=continue goes on)\n", summary.Stopped)
 		}
-		fmt.Fprintf(a.out, "campaign %s: %d passed, %d failed, %d not run\n", tag, summary.Passed, summary.Failed, summary.NotRun)
-		fmt.Fprintf(a.err, "make its archive with: xtci publish %s\n", tag)
+		_, err := fmt.Fprintf(a.out, "campaign %s: %d passed, %d failed, %d not run\n", tag, summary.Passed, summary.Failed, summary.NotRun)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(a.err, "make its archive with: xtci publish %s%s\n", tag, a.siteFlags())
 	}
 	if !summary.Good() {
 		return errNo

@@ -27,6 +27,7 @@ func newVersionCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version of xtci",
+		Long:    "version prints the release that this is, or the commit that it was built from.\n\n" + exitStatus,
 		Example: "  xtci version",
 		Args:    exactArgs(),
 		RunE: func(*cobra.Command, []string) error {
