@@ -52,6 +52,9 @@ func OpenKey(dir string) (*Key, error) {
 		}
 		key, err = readKey(file)
 	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("signing key: %w (choose another folder with --set stack.prefix=FOLDER)", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("signing key %s: %w", file, err)
 	}
