@@ -306,3 +306,36 @@ func (k *killed) checkArchive(t *testing.T, archive string) {
 		t.Errorf("review: %s, %v", review.Integrity.Problems, err)
 	}
 }
+
+// Ctrl-C is no failure: the program says how to go on, and what runs then is
+// what was not done.
+func TestInterruptedProgramSaysHowToGoOn(t *testing.T) {
+	t.Parallel()
+	k := newKilled(t)
+	cmd := k.command(t, "run", "--replay", k.recording, "--tag", killTag)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for !k.halfOf("k8s_conformance") && !k.at("netperf", runner.StatePassed) { // whichever is seen
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait() //nolint:errcheck // its exit code is looked at
+	const interrupted = 130
+	if code := cmd.ProcessState.ExitCode(); code != interrupted || stdout.Len() > 0 {
+		t.Errorf("exit code %d, want %d; stdout %q", code, interrupted, &stdout)
+	}
+	lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
+	last := lines[max(len(lines)-2, 0):]
+	if !strings.HasPrefix(last[0], "xtci: interrupted: ") || !strings.Contains(last[len(last)-1], "campaign "+killTag+" can go on: run the same again with --tag "+killTag+" --resume") {
+		t.Errorf("stderr ends with %q", last)
+	}
+	if k.half(0) {
+		t.Error("a half-written file is left")
+	}
+	k.runUntil(t, nil, "run", "--replay", k.recording, "--tag", killTag, "--resume")
+	k.checkIndex(t)
+}
