@@ -70,7 +70,7 @@ func (s *DirStore) write(ctx context.Context, key string, fill func(io.Writer) e
 	if err != nil {
 		return err
 	}
-	defer s.root.Remove(temporary) // fails when it was renamed
+	defer s.root.Remove(temporary) //nolint:errcheck // fails when it was renamed
 	err = fill(contextWriter{ctx, file})
 	if err == nil {
 		err = file.Sync()

@@ -233,7 +233,7 @@ func (r *run) execute(ctx context.Context, job testcases.Job, build int) (state 
 		return "", "", cause
 	}
 	if err != nil {
-		return StateNotRun, err.Error(), nil
+		return StateNotRun, err.Error(), nil //nolint:nilerr // it is how the job ended
 	}
 	folder := r.folder(job, build)
 	links, err := r.keep(ctx, folder, result.Files)
@@ -320,7 +320,7 @@ func (e *fileError) Unwrap() error { return e.err }
 func withLinks(details json.RawMessage, links []string) (json.RawMessage, error) {
 	object := map[string]json.RawMessage{}
 	if len(details) > 0 && json.Unmarshal(details, &object) != nil {
-		return details, nil
+		return details, nil //nolint:nilerr // not an object, and need not be
 	}
 	if object == nil { // null
 		object = map[string]json.RawMessage{}
