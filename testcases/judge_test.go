@@ -13,10 +13,17 @@ import (
 func TestCount(t *testing.T) {
 	t.Parallel()
 	got := Count([]Check{
-		{Status: StatusPass}, {Status: StatusPass, Extra: true}, {Status: StatusPass, Informative: true},
-		{Status: StatusFail}, {Status: StatusFail, Informative: true}, {Status: StatusFail, Extra: true},
+		{Status: StatusPass},
+		{Status: StatusPass, Extra: true},
+		{Status: StatusPass, Informative: true},
+		{Status: StatusFail},
+		{Status: StatusFail, Informative: true},
+		{Status: StatusFail, Extra: true},
 		{Status: StatusError, Class: ClassSetup},
-		{Status: StatusSkip}, {Status: StatusSkip, Class: ClassPending}, {Status: StatusSkip, Class: ClassSkipped}, {Status: StatusSkip, Class: ClassDryRun},
+		{Status: StatusSkip},
+		{Status: StatusSkip, Class: ClassPending},
+		{Status: StatusSkip, Class: ClassSkipped},
+		{Status: StatusSkip, Class: ClassDryRun},
 	})
 	want := Counts{Passed: 3, Failed: 3, Errors: 1, Skipped: 4, Extra: 2}
 	if got != want {
@@ -70,6 +77,7 @@ func TestSummary(t *testing.T) {
 		{Outcome{Verdict: VerdictIncomplete, Findings: []Finding{finding(FindingNote, "n"), finding(FindingIncomplete, "i"), finding(FindingIncomplete, "k")}}, "incomplete: i"},
 		{Outcome{Verdict: VerdictConflict, Findings: []Finding{finding(FindingFailure, "f"), finding(FindingConflict, "c")}}, "conflict: c; f"},
 		{Outcome{Verdict: VerdictConflict, Findings: []Finding{finding(FindingConflict, "c")}}, "conflict: c"},
+		{Outcome{Verdict: VerdictFail, Findings: []Finding{finding(FindingIncomplete, "i")}}, "fail: recorded FAIL; i"},
 		{Outcome{Verdict: VerdictMissing}, "missing"},
 	} {
 		if got := test.outcome.Summary(); got != test.want {
@@ -156,17 +164,17 @@ func TestVerdictOfACase(t *testing.T) {
 		{"both say FAIL", "k8s_vims", "FAIL", &Evidence{Checks: fail}, VerdictFail, "FAIL", `fail: 1 of 2 checks failed (first: "b": no answer)`},
 		{"recorded PASS, derived FAIL", "k8s_vims", "PASS", &Evidence{Checks: fail}, VerdictConflict, "FAIL", `conflict: recorded PASS, but the raw files say FAIL; 1 of 2 checks failed`},
 		{"recorded FAIL, derived PASS", "k8s_vims", "FAIL", &Evidence{Checks: pass}, VerdictConflict, "PASS", "conflict: recorded FAIL, but the raw files say PASS"},
-		{"recorded FAIL, passed so far", "k8s_vims", "FAIL", &Evidence{Checks: pass, Findings: cut}, VerdictFail, "PASS", "fail: recorded FAIL; the raw files do not show why"},
+		{"recorded FAIL, passed so far", "k8s_vims", "FAIL", &Evidence{Checks: pass, Findings: cut}, VerdictFail, "PASS", "fail: recorded FAIL; cut"},
 		{"recorded PASS, passed so far", "k8s_vims", "PASS", &Evidence{Checks: pass, Findings: cut}, VerdictIncomplete, "PASS", "incomplete: cut"},
 		{"recorded PASS, failed so far", "k8s_vims", "PASS", &Evidence{Checks: fail, Findings: cut}, VerdictConflict, "FAIL", "conflict: recorded PASS"},
 		{"recorded PASS, nothing to read", "k8s_vims", "PASS", &Evidence{Findings: cut}, VerdictIncomplete, "FAIL", "incomplete: cut"},
-		{"recorded FAIL, nothing to read", "k8s_vims", "FAIL", &Evidence{Findings: cut}, VerdictFail, "FAIL", "fail: recorded FAIL"},
+		{"recorded FAIL, nothing to read", "k8s_vims", "FAIL", &Evidence{Findings: cut}, VerdictFail, "FAIL", "fail: recorded FAIL; cut"},
 		{"recorded PASS, nothing done", "k8s_vims", "PASS", &Evidence{}, VerdictConflict, "FAIL", "no check that the case selects passed"},
 		{"a failure of the whole", "k8s_vims", "PASS", &Evidence{Checks: pass, Findings: broken}, VerdictConflict, "FAIL", "the suite failed"},
 		{"no record", "k8s_vims", "-", &Evidence{Checks: pass}, VerdictIncomplete, "PASS", "incomplete: no record was pushed"},
 		{"no record, and it failed", "k8s_vims", "-", &Evidence{Checks: fail}, VerdictFail, "FAIL", "fail: 1 of 2 checks failed"},
 		{"no evidence", "k8s_vims", "PASS", nil, VerdictIncomplete, "", "incomplete: no evidence"},
-		{"no evidence of a failure", "k8s_vims", "FAIL", nil, VerdictFail, "", "fail: recorded FAIL"},
+		{"no evidence of a failure", "k8s_vims", "FAIL", nil, VerdictFail, "", "fail: recorded FAIL; no evidence"},
 		{"neither", "k8s_vims", "-", nil, VerdictMissing, "", "missing: no record"},
 		{"criteria in lower case", "k8s_vims", "pass", &Evidence{Checks: pass}, VerdictIncomplete, "PASS", `incomplete: its record says "pass"`},
 		{"what informs does not fail", "kube_bench_node", "PASS", &Evidence{Checks: []Check{{Name: "a", Status: StatusFail, Informative: true}}}, VerdictPass, "PASS", "pass: 0 passed, 1 failed"},
@@ -262,8 +270,10 @@ func TestFailedSetUpIsTheReasonOfWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	j := newJudge(t)
 	c, _ := j.catalog.Case("sig_auth")
-	o, err := j.Case(Run{Case: c, HasEvidence: true, Record: &Record{Criteria: CriteriaFail, Details: json.RawMessage(`{"passed": 0, "failed": 14}`)},
-		Evidence: Evidence{Checks: []Check{{Name: "BeforeSuite", Status: StatusError, Class: ClassSetup, Reason: "nodes are not ready"}}}})
+	o, err := j.Case(Run{
+		Case: c, HasEvidence: true, Record: &Record{Criteria: CriteriaFail, Details: json.RawMessage(`{"passed": 0, "failed": 14}`)},
+		Evidence: Evidence{Checks: []Check{{Name: "BeforeSuite", Status: StatusError, Class: ClassSetup, Reason: "nodes are not ready"}}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
