@@ -47,26 +47,36 @@ const (
 
 var mutations = []mutation{
 	// What was executed.
-	{"a selected spec is dropped", smallSuite, rerun(func(s *suite) { s.drop(passed, 1) }),
-		testcases.VerdictIncomplete, "1 of the specs that the case selects were not executed"},
-	{"a wider skip", smallSuite, rerun(func(s *suite) { s.first(passed, unselect) }),
-		testcases.VerdictIncomplete, "1 of the specs that the case selects were not executed"},
+	{
+		"a selected spec is dropped", smallSuite, rerun(func(s *suite) { s.drop(passed, 1) }),
+		testcases.VerdictIncomplete, "1 of the specs that the case selects were not executed",
+	},
+	{
+		"a wider skip", smallSuite, rerun(func(s *suite) { s.first(passed, unselect) }),
+		testcases.VerdictIncomplete, "1 of the specs that the case selects were not executed",
+	},
 	{"a narrower focus", "k8s_conformance", rerun(func(s *suite) {
 		s.each(func(spec *spec) bool { return strings.HasPrefix(spec.name, "[sig-node]") }, unselect)
 	}), testcases.VerdictIncomplete, "of the specs that the case selects were not executed"},
 	{"a dry run", smallSuite, rerun(func(s *suite) {
 		s.each(func(spec *spec) bool { return spec.fate == passed }, func(spec *spec) { spec.fate = dry })
 	}), testcases.VerdictIncomplete, "as in a dry run"},
-	{"one spec of a dry run", smallSuite, rerun(func(s *suite) { s.first(passed, func(spec *spec) { spec.fate = dry }) }),
-		testcases.VerdictIncomplete, "as in a dry run"},
+	{
+		"one spec of a dry run", smallSuite, rerun(func(s *suite) { s.first(passed, func(spec *spec) { spec.fate = dry }) }),
+		testcases.VerdictIncomplete, "as in a dry run",
+	},
 	{"a pending spec in ginkgo v2", smallSuite, rerun(func(s *suite) {
 		s.v2, s.nodes = true, 1
 		s.first(passed, func(spec *spec) { spec.fate = pending })
 	}), testcases.VerdictIncomplete, "marked as pending"},
-	{"a pending spec in ginkgo v1", smallSuite, rerun(func(s *suite) { s.first(passed, func(spec *spec) { spec.fate = pending }) }),
-		testcases.VerdictIncomplete, "1 of the specs that the case selects were not executed"},
-	{"nothing selected", smallSuite, rerun(func(s *suite) { s.each(func(spec *spec) bool { return spec.fate == passed }, unselect) }),
-		testcases.VerdictIncomplete, "14 of the specs that the case selects were not executed"},
+	{
+		"a pending spec in ginkgo v1", smallSuite, rerun(func(s *suite) { s.first(passed, func(spec *spec) { spec.fate = pending }) }),
+		testcases.VerdictIncomplete, "1 of the specs that the case selects were not executed",
+	},
+	{
+		"nothing selected", smallSuite, rerun(func(s *suite) { s.each(func(spec *spec) bool { return spec.fate == passed }, unselect) }),
+		testcases.VerdictIncomplete, "14 of the specs that the case selects were not executed",
+	},
 	{"all selected specs skip themselves, one other passes", smallSuite, rerun(func(s *suite) {
 		s.each(func(spec *spec) bool { return spec.fate == passed }, func(spec *spec) { spec.fate = withdrew })
 		s.first(unselected, func(spec *spec) { spec.fate, spec.seconds = passed, 3 })
@@ -76,10 +86,14 @@ var mutations = []mutation{
 	}, testcases.VerdictIncomplete, "14 of the specs that the case selects were not executed"},
 
 	// What is listed.
-	{"another release", smallSuite, rerun(func(s *suite) { s.rename(30) }),
-		testcases.VerdictIncomplete, "were cut or are of another release"},
-	{"21 other names are gone", smallSuite, rerun(func(s *suite) { s.drop(unselected, 21) }),
-		testcases.VerdictIncomplete, "and lack 21"},
+	{
+		"another release", smallSuite, rerun(func(s *suite) { s.rename(30) }),
+		testcases.VerdictIncomplete, "were cut or are of another release",
+	},
+	{
+		"21 other names are gone", smallSuite, rerun(func(s *suite) { s.drop(unselected, 21) }),
+		testcases.VerdictIncomplete, "and lack 21",
+	},
 	{"a suite lacks the names that vary, others do not", "sig_node", rerun(func(s *suite) {
 		s.specs = slices.DeleteFunc(s.specs, func(spec spec) bool { return strings.Contains(spec.name, "evicted pods should be terminal") })
 	}), testcases.VerdictIncomplete, "evicted pods should be terminal"},
@@ -99,8 +113,10 @@ var mutations = []mutation{
 	{"e2e.log of two runs", smallSuite, func(t *testing.T, l *lab) {
 		l.edit(smallSuite, "sig_auth/e2e.log", func(log string) string { return log + log })
 	}, testcases.VerdictIncomplete, "summaries of 2 runs"},
-	{"e2e.log: no set-up", smallSuite, edit("sig_auth/e2e.log", "SUCCESS! -- 14 Passed | 0 Failed | 0 Pending | 7038 Skipped", "FAIL! -- A BeforeSuite node failed so all tests were skipped."),
-		testcases.VerdictConflict, "ginkgo ends with FAIL!"},
+	{
+		"e2e.log: no set-up", smallSuite, edit("sig_auth/e2e.log", "SUCCESS! -- 14 Passed | 0 Failed | 0 Pending | 7038 Skipped", "FAIL! -- A BeforeSuite node failed so all tests were skipped."),
+		testcases.VerdictConflict, "ginkgo ends with FAIL!",
+	},
 	{"the suite ran out of time", smallSuite, edit("sig_auth/e2e.log", "SUCCESS! --", "FAIL! - Suite Timeout Elapsed --"), testcases.VerdictConflict, "Suite Timeout Elapsed"},
 	{"a failed AfterSuite", serialSuite, func(t *testing.T, l *lab) {
 		l.edit(serialSuite, serialSuite+"/junit_01.xml", replace(t, "  </testsuite>",
@@ -139,24 +155,38 @@ var mutations = []mutation{
 		l.forget(smallSuite)
 		l.remove(smallSuite, "functest-kubernetes.log")
 	}, testcases.VerdictIncomplete, "it crashed, or was stopped"},
-	{"recorded FAIL", smallSuite, func(t *testing.T, l *lab) { l.of(smallSuite).Criteria = testcases.CriteriaFail },
-		testcases.VerdictFail, "its log says PASS, its record FAIL"},
+	{
+		"recorded FAIL", smallSuite, func(t *testing.T, l *lab) { l.of(smallSuite).Criteria = testcases.CriteriaFail },
+		testcases.VerdictFail, "its log says PASS, its record FAIL",
+	},
 	{"recorded FAIL and logged FAIL", smallSuite, func(t *testing.T, l *lab) {
 		l.of(smallSuite).Criteria = testcases.CriteriaFail
 		l.edit(smallSuite, "functest-kubernetes.log", replace(t, "PASS", "FAIL"))
 	}, testcases.VerdictConflict, "recorded FAIL, but the raw files say PASS"},
-	{"the record is made a PASS, the log says FAIL", smallSuite, edit("functest-kubernetes.log", "PASS", "FAIL"),
-		testcases.VerdictIncomplete, "its log says FAIL, its record PASS"},
-	{"recorded PASS although it was skipped", smallSuite, edit("functest-kubernetes.log", "PASS", "SKIP"),
-		testcases.VerdictIncomplete, "its log says SKIP, its record PASS"},
-	{"the record of another case", smallSuite, func(t *testing.T, l *lab) { l.of(smallSuite).CaseName = "sig_apps" },
-		testcases.VerdictIncomplete, "no record was pushed"},
-	{"criteria pass", smallSuite, func(t *testing.T, l *lab) { l.of(smallSuite).Criteria = "pass" },
-		testcases.VerdictIncomplete, `its record says "pass", where Xtesting writes PASS or FAIL`},
-	{"criteria SKIP", smallSuite, func(t *testing.T, l *lab) { l.of(smallSuite).Criteria = "SKIP" },
-		testcases.VerdictIncomplete, `its record says "SKIP", where Xtesting writes PASS or FAIL`},
-	{"no criteria", smallSuite, func(t *testing.T, l *lab) { l.of(smallSuite).Criteria = "" },
-		testcases.VerdictIncomplete, `its record says "", where Xtesting writes PASS or FAIL`},
+	{
+		"the record is made a PASS, the log says FAIL", smallSuite, edit("functest-kubernetes.log", "PASS", "FAIL"),
+		testcases.VerdictIncomplete, "its log says FAIL, its record PASS",
+	},
+	{
+		"recorded PASS although it was skipped", smallSuite, edit("functest-kubernetes.log", "PASS", "SKIP"),
+		testcases.VerdictIncomplete, "its log says SKIP, its record PASS",
+	},
+	{
+		"the record of another case", smallSuite, func(t *testing.T, l *lab) { l.of(smallSuite).CaseName = "sig_apps" },
+		testcases.VerdictIncomplete, "no record was pushed",
+	},
+	{
+		"criteria pass", smallSuite, func(t *testing.T, l *lab) { l.of(smallSuite).Criteria = "pass" },
+		testcases.VerdictIncomplete, `its record says "pass", where Xtesting writes PASS or FAIL`,
+	},
+	{
+		"criteria SKIP", smallSuite, func(t *testing.T, l *lab) { l.of(smallSuite).Criteria = "SKIP" },
+		testcases.VerdictIncomplete, `its record says "SKIP", where Xtesting writes PASS or FAIL`,
+	},
+	{
+		"no criteria", smallSuite, func(t *testing.T, l *lab) { l.of(smallSuite).Criteria = "" },
+		testcases.VerdictIncomplete, `its record says "", where Xtesting writes PASS or FAIL`,
+	},
 	{"no folder", smallSuite, without(""), testcases.VerdictIncomplete, "no evidence"},
 	{"neither record nor folder", smallSuite, func(t *testing.T, l *lab) {
 		l.forget(smallSuite)
@@ -188,7 +218,7 @@ var mutations = []mutation{
 		record := *l.of(smallSuite)
 		record.Criteria, record.Details = testcases.CriteriaFail, json.RawMessage("null")
 		l.records = append([]testcases.Record{record}, l.records...)
-	}, testcases.VerdictFail, "recorded FAIL"},
+	}, testcases.VerdictFail, "no evidence"},
 	{"two records of one run", smallSuite, func(t *testing.T, l *lab) {
 		record := *l.of(smallSuite)
 		record.Criteria = testcases.CriteriaFail
@@ -211,8 +241,10 @@ var mutations = []mutation{
 	{"a vulnerability of unknown severity", "kube_hunter", func(t *testing.T, l *lab) {
 		l.edit("kube_hunter", "functest-kubernetes.log", replace(t, hunterJSON("low", "medium"), hunterJSON("low", "critical")))
 	}, testcases.VerdictConflict, "none that kube-hunter has"},
-	{"no vulnerability, recorded FAIL", "kube_hunter", func(t *testing.T, l *lab) { l.foundNothing(t) },
-		testcases.VerdictConflict, "takes a report without any vulnerability for a failure"},
+	{
+		"no vulnerability, recorded FAIL", "kube_hunter", func(t *testing.T, l *lab) { l.foundNothing(t) },
+		testcases.VerdictConflict, "takes a report without any vulnerability for a failure",
+	},
 	{"an empty report", "kube_hunter", func(t *testing.T, l *lab) {
 		l.remove("kube_hunter", "")
 		l.add("kube_hunter", map[string]string{"kube_hunter/report.json": ""})
@@ -278,8 +310,10 @@ var mutations = []mutation{
 			return strings.Join(rows, "\n")
 		})
 	}, testcases.VerdictIncomplete, "0 of the 5 network paths"},
-	{"one path was not measured", "netperf", edit("netperf/netperf.csv", "5 iperf TCP. Hairpin Pod to own Virtual IP ,2500.000000,2472,2500,2491,", "5 iperf TCP. Hairpin Pod to own Virtual IP ,0.000000,0,0,0,"),
-		testcases.VerdictIncomplete, "4 of the 5 network paths"},
+	{
+		"one path was not measured", "netperf", edit("netperf/netperf.csv", "5 iperf TCP. Hairpin Pod to own Virtual IP ,2500.000000,2472,2500,2491,", "5 iperf TCP. Hairpin Pod to own Virtual IP ,0.000000,0,0,0,"),
+		testcases.VerdictIncomplete, "4 of the 5 network paths",
+	},
 
 	// The live test.
 	{"a test fails", "k8s_vims", func(t *testing.T, l *lab) {
