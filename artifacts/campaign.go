@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -114,7 +115,7 @@ func (c *Campaign) Assess(ctx context.Context, catalog *testcases.Catalog, waive
 		if !ok {
 			continue
 		}
-		if err := c.derive(ctx, catalog, &run, names); err != nil {
+		if err := c.derive(ctx, &run, names); err != nil {
 			return nil, err
 		}
 		runs = append(runs, run)
@@ -157,6 +158,9 @@ func (c *Campaign) folders(catalog *testcases.Catalog) (byCase map[string][]fold
 		if err != nil {
 			return nil, nil, fmt.Errorf("build number of %s: %w", entry.Name(), err)
 		}
+		if held, err := fs.ReadDir(c.files, path.Join(c.Tag, entry.Name())); err == nil && len(held) == 0 {
+			continue // a store may have it, an archive cannot: there is nothing in it
+		}
 		byCase[name] = append(byCase[name], folder{name: entry.Name(), job: m[1], build: build})
 	}
 	return byCase, strange, nil
@@ -176,7 +180,7 @@ func caseOfJob(catalog *testcases.Catalog, job string) string {
 }
 
 // derive parses what the run left.
-func (c *Campaign) derive(ctx context.Context, catalog *testcases.Catalog, run *testcases.Run, names parse.Names) error {
+func (c *Campaign) derive(ctx context.Context, run *testcases.Run, names parse.Names) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("parse %s: %w", run.Case.Name, err)
 	}
@@ -188,20 +192,16 @@ func (c *Campaign) derive(ctx context.Context, catalog *testcases.Catalog, run *
 		return fmt.Errorf("open %s: %w", run.Folder, err)
 	}
 	doubts := run.Evidence.Findings
-	doubt := func(text string) {
-		doubts = append(doubts, testcases.Finding{Kind: testcases.FindingIncomplete, Text: text})
+	doubt := func(format string, args ...any) {
+		doubts = append(doubts, testcases.Finding{Kind: testcases.FindingIncomplete, Text: fmt.Sprintf(format, args...)})
 	}
-	if run.LogCriteria, err = parse.LogResult(files, run.Case.Name); err != nil {
-		return fmt.Errorf("%s: %w", run.Folder, err)
+	logged, err := parse.LoggedResults(files)
+	if err != nil {
+		doubt("the container's log cannot be read: %v", err)
 	}
-	if run.LogCriteria == "" {
-		other, err := loggedCase(files, catalog)
-		if err != nil {
-			return fmt.Errorf("%s: %w", run.Folder, err)
-		}
-		if other != "" {
-			doubt(fmt.Sprintf("the container's log is of %s, and names no result of %s", other, run.Case.Name))
-		}
+	run.LogCriteria = logged[run.Case.Name]
+	if others := slices.Sorted(maps.Keys(logged)); run.LogCriteria == "" && len(others) > 0 {
+		doubt("the container's log is of %s, and names no result of %s", shortList(others), run.Case.Name)
 	}
 	in := parse.Input{Case: run.Case, Files: files, Names: names}
 	if run.Record != nil {
@@ -210,21 +210,10 @@ func (c *Campaign) derive(ctx context.Context, catalog *testcases.Catalog, run *
 	// unreadable evidence is a finding in it: the verdict says so
 	run.Evidence, err = parse.Case(in)
 	if err != nil && len(run.Evidence.Findings) == 0 { // there is no parser
-		doubt(err.Error())
+		doubt("%v", err)
 	}
 	run.Evidence.Findings = append(run.Evidence.Findings, doubts...)
 	return nil
-}
-
-// loggedCase is the case of which the container's log names a result.
-func loggedCase(files fs.FS, catalog *testcases.Catalog) (string, error) {
-	for i := range catalog.Cases {
-		name := catalog.Cases[i].Name
-		if result, err := parse.LogResult(files, name); err != nil || result != "" {
-			return name, err
-		}
-	}
-	return "", nil
 }
 
 // findings are what can be said of the campaign as a whole.

@@ -1,6 +1,7 @@
 package artifacts
 
 import (
+	"errors"
 	"io/fs"
 
 	"github.com/anuket-project/xtci/testcases"
@@ -16,9 +17,8 @@ func DeriveCase(catalog *testcases.Catalog, c *testcases.Case, files fs.FS) (out
 		return testcases.Outcome{}, nil, err
 	}
 	run := testcases.Run{Case: c, HasEvidence: true}
-	if run.LogCriteria, err = parse.LogResult(files, c.Name); err != nil {
-		return testcases.Outcome{}, nil, err
-	}
+	logged, logErr := parse.LoggedResults(files)
+	run.LogCriteria = logged[c.Name]
 	in := parse.Input{Case: c, Files: files}
 	if run.Record, err = testcases.ReadRecord(files, c.Name); err != nil {
 		return testcases.Outcome{}, nil, err
@@ -27,6 +27,7 @@ func DeriveCase(catalog *testcases.Catalog, c *testcases.Case, files fs.FS) (out
 		in.Details = run.Record.Details
 	}
 	run.Evidence, unreadable = parse.Case(in)
+	unreadable = errors.Join(unreadable, logErr)
 	outcome, err = judge.Case(run)
 	return outcome, unreadable, err
 }

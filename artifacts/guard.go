@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/anuket-project/xtci/internal/term"
 )
 
 // Limits bound what a review reads of an archive that anybody may have made.
@@ -115,17 +117,12 @@ func checkName(name string) error {
 		return fmt.Errorf("absolute name %q", name)
 	case strings.Contains(name, `\`):
 		return fmt.Errorf("name with a backslash: %q", name)
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, isControl):
+	case !utf8.ValidString(name) || term.Plain(name) != name:
 		return fmt.Errorf("name with control characters or invalid UTF-8: %q", name)
 	case !fs.ValidPath(strings.TrimSuffix(name, "/")): // other tools list folders too
 		return fmt.Errorf("name %q leads out of the archive or is not in its shortest form", name)
 	}
 	return nil
-}
-
-// isControl is a control character, or one that turns the direction of text.
-func isControl(r rune) bool {
-	return r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }
 
 func checkEntry(file *zip.File, limits Limits) error {

@@ -35,6 +35,8 @@ type Integrity struct {
 	Signer   string    `json:"signer,omitempty"`
 	KnownKey bool      `json:"known_key"`
 	Problems []Problem `json:"problems"`
+
+	signed predicate // what the signature says of the campaign
 }
 
 // A Problem is what is wrong with a file of an archive, or, without a file,
@@ -99,6 +101,7 @@ func ReviewArchive(ctx context.Context, name string, o ReviewOptions) (*Review, 
 	}
 	r := &Review{Integrity: integrity, Assessment: assessment}
 	if integrity.Kind == KindXtci {
+		r.compareAttestation()
 		r.compareReport(z)
 		r.Integrity.Untouched = len(r.Integrity.Problems) == 0
 	}
@@ -215,12 +218,12 @@ func (c *integrityCheck) signature(ctx context.Context, known *PublicKey) {
 		c.problem(Attestation, "%v", err)
 		return
 	}
-	_, key, err := verifyAttestation(ctx, attestation, manifestBytes)
+	signed, key, err := verifyAttestation(ctx, attestation, manifestBytes)
 	if err != nil {
 		c.problem(Attestation, "%v", err)
 		return
 	}
-	c.Signer = key.Fingerprint()
+	c.Signer, c.signed = key.Fingerprint(), signed.Predicate
 	switch {
 	case known == nil:
 	case known.Equal(key):
@@ -328,6 +331,16 @@ func sum(ctx context.Context, open func() (io.ReadCloser, error)) (*digest, erro
 	d := newDigest()
 	_, err = io.Copy(contextWriter{ctx, d}, r)
 	return d, err
+}
+
+// compareAttestation compares what was signed of the campaign with what its
+// raw files give. Without a good signature nothing was.
+func (r *Review) compareAttestation() {
+	signed, derived := r.Integrity.signed, r.Assessment.WithoutWaivers()
+	if r.Integrity.Signer != "" && (signed.BuildTag != derived.BuildTag || signed.Verdict != derived.Verdict) {
+		r.Integrity.Problems = append(r.Integrity.Problems, Problem{File: Attestation, Text: fmt.Sprintf(
+			"signs that %s is %s; the raw files say that %s is %s", signed.BuildTag, signed.Verdict, derived.BuildTag, derived.Verdict)})
+	}
 }
 
 // maxReport is the largest report.json that is read.

@@ -12,46 +12,42 @@ import (
 // test case (spec/testapi-xtesting.md, b.6).
 var resultRow = regexp.MustCompile(`^\|\s+(\S+)\s+\|\s+\S+\s+\|\s+\S+\s+\|\s+(PASS|FAIL|SKIP)\s+\|$`)
 
-// LogResult returns the result that Xtesting's own log names for a case:
-// PASS, FAIL, SKIP, or nothing when the log has no such table. It is what the
-// container would have recorded, had it got that far.
-func LogResult(files fs.FS, caseName string) (string, error) {
+// LoggedResults returns the results that Xtesting's own logs name, by case:
+// PASS, FAIL or SKIP. It is what the container would have recorded, had it got
+// that far. What was read before an error, which is an *Error, is returned too.
+func LoggedResults(files fs.FS) (map[string]string, error) {
+	results := map[string]string{}
 	names, err := find(files, func(base string) bool {
 		return strings.HasSuffix(base, ".log") && base != "e2e.log" && base != "rally.log"
 	})
 	if err != nil {
-		return "", err
+		return results, inFile(".", err)
 	}
-	result := ""
 	for _, name := range names {
-		found, err := resultIn(files, name, caseName)
-		if err != nil {
-			return "", err
-		}
-		if found != "" {
-			result = found
+		if err := readResults(files, name, results); err != nil {
+			return results, inFile(name, err)
 		}
 	}
-	return result, nil
+	return results, nil
 }
 
-func resultIn(files fs.FS, name, caseName string) (string, error) {
+func readResults(files fs.FS, name string, results map[string]string) error {
 	file, err := files.Open(name)
 	if err != nil {
-		return "", &Error{File: name, Err: err}
+		return err
 	}
 	defer file.Close()
-	lines, result := newLineReader(file), ""
+	lines := newLineReader(file)
 	for {
 		line, err := lines.next()
 		if errors.Is(err, io.EOF) {
-			return result, nil
+			return nil
 		}
 		if err != nil {
-			return "", &Error{File: name, Line: lines.number, Err: err}
+			return &Error{Line: lines.number, Err: err}
 		}
-		if m := resultRow.FindStringSubmatch(strings.TrimSpace(line)); m != nil && m[1] == caseName {
-			result = m[2]
+		if m := resultRow.FindStringSubmatch(strings.TrimSpace(line)); m != nil && len(results) < maxErrors {
+			results[m[1]] = m[2]
 		}
 	}
 }
