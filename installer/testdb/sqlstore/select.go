@@ -1,0 +1,133 @@
+package sqlstore
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/anuket-project/xtci/installer/testdb"
+)
+
+const (
+	// fewInRange is how many results of a range of dates are read by the
+	// index of dates and sorted, for every step of a walk. Of more, enough
+	// are met soon when walking in the order of insertion.
+	fewInRange = 2000
+	// afterAll is after every text in UTF-8.
+	afterAll = "\xff"
+)
+
+// A selection is a query made ready: what SQL does, and what is left to do.
+type selection struct {
+	table table
+	// none says that nothing can match.
+	none  bool
+	where []string
+	args  []any
+	index string // the column whose index is read; "" is the order of insertion
+	// left says whether a body satisfies what SQL did not look at; nil is
+	// nothing left.
+	left func(body []byte) bool
+}
+
+// selection prepares a query. It reads the index that has the fewest rows
+// for it, by the counters.
+func (s *Store) selection(ctx context.Context, t table, q testdb.Query, counting bool) (selection, error) {
+	sel := selection{table: t}
+	var left []testdb.Filter
+	if t.shared {
+		sel.add(`collection = ?`, s.d.text(string(t.collection)))
+		if len(q.Filters) > 0 || q.From != nil || q.To != nil {
+			sel.left = func(body []byte) bool { return matchesAll(body, q.Filters) && inRange(body, q.From, q.To) }
+		}
+		return sel, nil
+	}
+	fewest := int64(math.MaxInt64)
+	for _, f := range q.Filters {
+		if !slices.Contains(t.columns, f.Path) {
+			left = append(left, f)
+			continue
+		}
+		value := searched(f.Value)
+		n, err := s.counter(ctx, t, f.Path, value)
+		if err != nil {
+			return sel, err
+		}
+		sel.none = sel.none || n == 0
+		if n < fewest {
+			fewest, sel.index = n, f.Path
+		}
+		sel.add(f.Path+` = ?`, s.d.text(value))
+	}
+	if len(left) > 0 {
+		sel.left = func(body []byte) bool { return matchesAll(body, left) }
+	}
+	if q.From == nil && q.To == nil {
+		return sel, nil
+	}
+	n, err := s.selectRange(ctx, &sel, q)
+	if n < fewest && (n <= fewInRange || counting) {
+		sel.index = startDate
+	}
+	return sel, err
+}
+
+// selectRange adds the range of dates of a query, with the sequence numbers
+// that its days lie between, and returns about how many results it has.
+func (s *Store) selectRange(ctx context.Context, sel *selection, q testdb.Query) (int64, error) {
+	from, to := ends(q)
+	var n, first, last int64
+	err := s.reader.QueryRowContext(ctx, s.d.sql(`SELECT CAST(coalesce(sum(n), 0) AS BIGINT), coalesce(min(first), 0), coalesce(max(last), 0)
+		FROM counters WHERE collection = ? AND field = ? AND value >= ? AND value <= ?`),
+		s.d.text(string(sel.table.collection)), s.d.text(startDay), s.d.text(day(from)), s.d.text(day(to))).Scan(&n, &first, &last)
+	sel.none = sel.none || n == 0
+	sel.add(startDate+` >= ?`, s.d.text(from))
+	sel.add(startDate+` < ?`, s.d.text(to))
+	sel.add(`seq >= ?`, first)
+	sel.add(`seq <= ?`, last)
+	return n, err
+}
+
+// ends returns the ends of a range of dates, the open ones too.
+func ends(q testdb.Query) (from, to string) {
+	to = afterAll
+	if q.From != nil {
+		from = *q.From
+	}
+	if q.To != nil {
+		to = *q.To
+	}
+	return from, to
+}
+
+// inRange reports whether a document's start_date lies in a range. Without a
+// range every document does.
+func inRange(body []byte, from, to *string) bool {
+	if from == nil && to == nil {
+		return true
+	}
+	date, isText := "", false
+	for name, value := range members(body) {
+		if name == startDate {
+			date, isText = text(value)
+		}
+	}
+	return isText && (from == nil || date >= *from) && (to == nil || date < *to)
+}
+
+func (sel *selection) add(condition string, arg any) {
+	sel.where, sel.args = append(sel.where, condition), append(sel.args, arg)
+}
+
+// from is the FROM and WHERE of the selection.
+func (sel *selection) from(d dialect) string {
+	from := sel.table.name
+	if !sel.table.shared {
+		from += d.indexedBy(sel.table.name, sel.index)
+	}
+	if len(sel.where) > 0 {
+		from += ` WHERE ` + strings.Join(sel.where, ` AND `)
+	}
+	return from
+}
