@@ -14,6 +14,8 @@ import (
 // single specs; the log is there to contradict it.
 type e2eLog struct {
 	summaries []ginkgoSummary
+	failures  int    // what "Summarizing N Failures" says, attempts included
+	failed    bool   // "Test Suite Failed"
 	lastLine  string // the last line with anything in it
 	version   string // of the cluster under test
 }
@@ -31,6 +33,7 @@ type ginkgoSummary struct {
 var (
 	summaryLine = regexp.MustCompile(`^(SUCCESS|FAIL)! -(?: (.+?) -)?- (?:(\d+) Passed \| (\d+) Failed \|(?: (\d+) Flaked \|)? (\d+) Pending \| (\d+) Skipped|A BeforeSuite node failed)`)
 	ansiCodes   = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
+	failureList = regexp.MustCompile(`^Summarizing (\d{1,9}) Failures?:`)
 	apiVersion  = regexp.MustCompile(`kube-apiserver version: (v[0-9][0-9A-Za-z.+-]{0,60})`)
 )
 
@@ -60,6 +63,10 @@ func readE2ELog(r io.Reader) (e2eLog, error) {
 				log.version = m[1]
 			}
 		}
+		if m := failureList.FindStringSubmatch(text); m != nil {
+			log.failures, _ = strconv.Atoi(m[1]) // at most nine digits
+		}
+		log.failed = log.failed || text == "Test Suite Failed"
 		if m := summaryLine.FindStringSubmatch(text); m != nil {
 			log.summaries = append(log.summaries, newSummary(lines.number, m))
 		}

@@ -123,6 +123,7 @@ func (p *junitReader) start(t xml.StartElement) error {
 	case len(p.open) >= maxJUnitDepth:
 		return fmt.Errorf("more than %d nested elements", maxJUnitDepth)
 	}
+	inCase := p.top() == "testcase"
 	p.open = append(p.open, name)
 	switch name {
 	case "testsuite":
@@ -143,6 +144,12 @@ func (p *junitReader) start(t xml.StartElement) error {
 				kind:    attr(t, "type"),
 				message: shorten(attr(t, "message"), maxJUnitText),
 			}
+		}
+	case "system-out", "system-err", "properties":
+	default:
+		if inCase && (p.current.outcome == nil || p.current.outcome.element == "skipped") {
+			// such as the <rerunFailure> of other tools: what it means is not known, so it is no pass
+			p.current.outcome = &junitOutcome{element: "error", message: fmt.Sprintf("the test case holds <%s>, which ginkgo does not write", shorten(name, 40))}
 		}
 	}
 	return nil

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/anuket-project/xtci/testcases"
@@ -26,6 +27,7 @@ func parseKubeBench(in Input) (testcases.Evidence, error) {
 		search.missing(in, &c, "kube-bench's report", "it in its own log, as Python prints it")
 		return c.result()
 	}
+	search.contradict(&c)
 	search.report.gather(&c, search.file, in.Case)
 	return c.result()
 }
@@ -56,6 +58,17 @@ type benchResult struct {
 var benchStates = map[string]string{"total_pass": "PASS", "total_fail": "FAIL", "total_warn": "WARN", "total_info": "INFO"}
 
 func (b *benchReport) recognised() bool { return b.isReport }
+
+func (b *benchReport) gist() string {
+	var states []string
+	for _, control := range b.controls {
+		for _, result := range control.results {
+			states = append(states, fmt.Sprintf("%q %q %q", control.nodeType, result.number, result.status))
+		}
+	}
+	slices.Sort(states)
+	return strings.Join(states, "\n")
+}
 
 // read reads a list of controls (kube-bench before 0.5), an object with
 // Controls, or what the container records of either, in "report".
@@ -169,12 +182,15 @@ func (b *benchReport) gather(c *collector, file string, kase *testcases.Case) {
 		c.find(testcases.FindingIncomplete, testcases.Source{File: file}, "kube-bench's text ends without its summary: it was cut off")
 	}
 	target, _ := kase.Args["target"].(string)
-	counted := map[string]int{}
+	counted, nodeTypes := map[string]int{}, map[string]bool{}
 	for i := range b.controls {
 		control := &b.controls[i]
 		source := testcases.Source{File: file, Line: control.line}
 		c.fact("CIS benchmark", control.version)
 		c.fact("Kubernetes version that kube-bench detected", control.detected)
+		if control.nodeType != "" {
+			nodeTypes[control.nodeType] = true
+		}
 		if target != "" && control.nodeType != "" && control.nodeType != target {
 			c.find(testcases.FindingNote, source, "chapter %s (%s) is for node type %q, the case asks for %q", control.id, control.text, control.nodeType, target)
 		}
@@ -190,6 +206,9 @@ func (b *benchReport) gather(c *collector, file string, kase *testcases.Case) {
 	}
 	if text := disagreement(b.totals, counted); text != "" {
 		c.find(testcases.FindingNote, testcases.Source{File: file}, "the whole report: %s", text)
+	}
+	if target != "" && len(nodeTypes) > 0 && !nodeTypes[target] {
+		c.find(testcases.FindingIncomplete, testcases.Source{File: file}, "the report has no chapter for node type %q, which the case asks for: it is of another case", target)
 	}
 	if b.results == 0 {
 		c.fail(file, 0, "the report holds no control of the CIS benchmark")

@@ -3,6 +3,7 @@ package parse
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/anuket-project/xtci/testcases"
@@ -23,6 +24,7 @@ func parseKubeHunter(in Input) (testcases.Evidence, error) {
 		search.missing(in, &c, "kube-hunter's report", "it as the last line of its pod's log, a JSON object with vulnerabilities")
 		return c.result()
 	}
+	search.contradict(&c)
 	search.report.gather(&c, search.file, in.Case)
 	return c.result()
 }
@@ -49,6 +51,15 @@ type hunter struct {
 }
 
 func (h *hunterReport) recognised() bool { return h.isReport }
+
+func (h *hunterReport) gist() string {
+	var found []string
+	for _, v := range h.vulnerabilities {
+		found = append(found, fmt.Sprintf("%q %q %q", v.name, v.severity, v.location))
+	}
+	slices.Sort(found)
+	return strings.Join(found, "\n")
+}
 
 func (h *hunterReport) read(l *literalReader) error {
 	return l.object(func(key string) error {

@@ -175,15 +175,28 @@ func TestKubeHunterLeavesTokensOut(t *testing.T) {
 	}
 }
 
-func TestKubeHunterTakesTheLastReportOfALog(t *testing.T) {
+func TestReportsThatDifferHideNothing(t *testing.T) {
 	t.Parallel()
 	log := "{\"level\": \"info\"}\n{'cut\n" + found(`{"vulnerability": "old", "severity": "high"}`) + "\n" + found(`{"vulnerability": "new", "severity": "low"}`) + "\nmore\n"
-	evidence, err := parseFiles(hunterCase, map[string]string{hunterLog: log}, "")
-	if err != nil {
-		t.Fatal(err)
+	clean, bad := found(""), found(`{"vulnerability": "old", "severity": "high"}`)
+	for name, test := range map[string]struct {
+		files   map[string]string
+		details string
+	}{
+		"in one log":            {files: map[string]string{hunterLog: log}},
+		"in two logs":           {files: map[string]string{"a.log": clean, hunterLog: bad}},
+		"in a file and a log":   {files: map[string]string{"report.json": clean, hunterLog: bad}},
+		"in a log and a record": {files: map[string]string{hunterLog: clean}, details: bad},
+	} {
+		evidence, err := parseFiles(hunterCase, test.files, test.details)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		wantFinding(t, evidence, testcases.FindingIncomplete, "holds another report than")
 	}
-	if len(evidence.Checks) != 1 || evidence.Checks[0].Name != "new" || evidence.Checks[0].Source.Line != 4 {
-		t.Errorf("got %+v", evidence.Checks)
+	same, err := parseFiles(hunterCase, map[string]string{"report.json": bad, hunterLog: bad}, bad)
+	if err != nil || len(same.Findings) > 0 {
+		t.Errorf("copies of one report: %v, %+v", err, same.Findings)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+
+	"github.com/anuket-project/xtci/testcases"
 )
 
 // A report is what a security tool prints as one JSON value.
@@ -12,6 +14,9 @@ type report interface {
 	read(*literalReader) error
 	// recognised says whether what was read is the tool's report at all.
 	recognised() bool
+	// gist is what the report says of the cluster: two copies of a report
+	// have the same.
+	gist() string
 }
 
 // recordFile stands for the name of a file where evidence comes from the
@@ -19,7 +24,8 @@ type report interface {
 const recordFile = "details of the record"
 
 // A reportSearch looks for the report of a tool in one kind of place after
-// the other, until it has one that is whole.
+// the other, and takes the first that is whole. All that it finds must be the
+// same: what is in one place cannot hide what is in another.
 type reportSearch[R report] struct {
 	fresh func() R
 
@@ -28,6 +34,7 @@ type reportSearch[R report] struct {
 	found  bool // a report, at least in part
 	whole  bool
 	errs   []error
+	others []string // places that hold another report
 }
 
 // take reads one value.
@@ -49,8 +56,18 @@ func (s *reportSearch[R]) take(file string, l *literalReader, more ...func() err
 	if err != nil {
 		s.errs = append(s.errs, inFile(file, err))
 	}
-	if err == nil || !s.found {
+	switch {
+	case !s.found || err == nil && !s.whole:
 		s.report, s.file, s.found, s.whole = r, file, true, err == nil
+	case err == nil && r.gist() != s.report.gist() && len(s.others) < maxErrors:
+		s.others = append(s.others, file)
+	}
+}
+
+// contradict names the places that hold another report than the one taken.
+func (s *reportSearch[R]) contradict(c *collector) {
+	for _, other := range s.others {
+		c.find(testcases.FindingIncomplete, testcases.Source{File: other}, "holds another report than %s: which of them is of this run cannot be told", s.file)
 	}
 }
 
@@ -59,9 +76,6 @@ func (s *reportSearch[R]) inJSONFiles(in Input) {
 	names, err := findFiles(in, withExtension(".json"))
 	s.fail(err)
 	for _, name := range names {
-		if s.whole {
-			return
-		}
 		s.inFile(in, name, func(r io.Reader) error {
 			l := newLiteralReader(r)
 			if _, err := l.peek(); errors.Is(err, errCut) {
@@ -73,15 +87,11 @@ func (s *reportSearch[R]) inJSONFiles(in Input) {
 	}
 }
 
-// inLogs looks at the logs, and takes the last report of the first log that
-// has any: logs repeat each other.
+// inLogs looks at the logs.
 func (s *reportSearch[R]) inLogs(in Input) {
 	names, err := findLogs(in)
 	s.fail(err)
 	for _, name := range names {
-		if s.whole {
-			return
-		}
 		s.inFile(in, name, func(r io.Reader) error {
 			return eachLiteral(r, func(l *literalReader) { s.take(name, l) })
 		})
@@ -90,7 +100,7 @@ func (s *reportSearch[R]) inLogs(in Input) {
 
 // inDetails looks at what the container's record carries.
 func (s *reportSearch[R]) inDetails(in Input) {
-	if s.whole || len(bytes.TrimSpace(in.Details)) == 0 {
+	if len(bytes.TrimSpace(in.Details)) == 0 {
 		return
 	}
 	l := newLiteralReader(bytes.NewReader(in.Details))

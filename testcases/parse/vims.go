@@ -19,6 +19,7 @@ func parseVIMS(in Input) (testcases.Evidence, error) {
 	var c collector
 	names, err := findLogs(in)
 	c.failWith(err)
+	firstGist := ""
 	for _, name := range names {
 		var run liveTest
 		err := run.readFile(in, name)
@@ -26,11 +27,27 @@ func parseVIMS(in Input) (testcases.Evidence, error) {
 			continue
 		}
 		c.failWith(inFile(name, err))
-		run.gather(&c, name)
-		return c.result()
+		switch {
+		case firstGist == "":
+			firstGist = run.gist()
+			run.gather(&c, name)
+		case run.gist() != firstGist: // a debug log repeats the log
+			c.find(testcases.FindingIncomplete, testcases.Source{File: name}, "holds another live test than the first log: which of them is of this run cannot be told")
+		}
 	}
-	noLiveTest(&c, in, names)
+	if firstGist == "" {
+		noLiveTest(&c, in, names)
+	}
 	return c.result()
+}
+
+// gist is what the live test says of the platform: copies have the same.
+func (r *liveTest) gist() string {
+	var words []string
+	for _, test := range r.tests {
+		words = append(words, fmt.Sprintf("%s: %s", test.name, test.status))
+	}
+	return fmt.Sprint(words, r.failures, r.run, r.skipped)
 }
 
 // noLiveTest says why there is no test in the logs: the deployment broke, as

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"regexp"
@@ -46,8 +47,13 @@ func readResults(files fs.FS, name string, results map[string]string) error {
 		if err != nil {
 			return &Error{Line: lines.number, Err: err}
 		}
-		if m := resultRow.FindStringSubmatch(strings.TrimSpace(line)); m != nil && len(results) < maxErrors {
-			results[m[1]] = m[2]
+		m := resultRow.FindStringSubmatch(strings.TrimSpace(line))
+		if m == nil || len(results) >= maxErrors {
+			continue
 		}
+		if before, ok := results[m[1]]; ok && before != m[2] {
+			return &Error{Line: lines.number, Err: fmt.Errorf("it says %s of %s, after %s was said before", m[2], m[1], before)}
+		}
+		results[m[1]] = m[2]
 	}
 }
