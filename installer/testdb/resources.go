@@ -286,7 +286,7 @@ func patch(c Collection, old Document, changes object) (updated Document, change
 		f, known := fieldOf(c, key)
 		switch {
 		case !known:
-			return Document{}, false, fail(http.StatusBadRequest, "Bad Format [%s has no field %s]", c, pythonRepr(key))
+			return Document{}, false, fail(http.StatusBadRequest, "Bad Format [%s is no field of %s]", pythonRepr(key), c)
 		case string(value) == "null" || sameJSON(value, o[key]):
 		case f.own || f.kind == installerList:
 			return Document{}, false, fail(http.StatusBadRequest, "Bad Format [%s cannot be changed]", key)
