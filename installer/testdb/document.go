@@ -180,6 +180,9 @@ func (f field) value(o object) ([]byte, error) {
 		if !ok || s == "" {
 			return nil, fmt.Errorf("%s must be a text", f.name)
 		}
+		if s == "." || s == ".." {
+			return nil, fmt.Errorf("%s must not be %s, which no path can name", f.name, s)
+		}
 		return storableText(f.name, s)
 	case tagText:
 		if s, ok := o.text(f.name); ok {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -30,11 +31,7 @@ func readBody(w http.ResponseWriter, r *http.Request) (json.RawMessage, error) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return nil, err
-		}
-		return nil, fail(http.StatusBadRequest, "The body did not arrive whole: %v", err)
+		return nil, unread(err)
 	}
 	if len(body) == 0 {
 		return nil, fail(http.StatusBadRequest, "No Body")
@@ -47,6 +44,18 @@ func readBody(w http.ResponseWriter, r *http.Request) (json.RawMessage, error) {
 		return nil, fail(http.StatusBadRequest, "No Body")
 	}
 	return raw, nil
+}
+
+// unread says why a body could not be read.
+func unread(err error) error {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return fail(http.StatusRequestTimeout, "The body did not arrive within %s", readTime)
+	}
+	return fail(http.StatusBadRequest, "The body did not arrive whole: %v", err)
 }
 
 // readObject reads a JSON body that must be an object.
