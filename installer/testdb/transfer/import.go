@@ -82,7 +82,7 @@ func run(ctx context.Context, store testdb.Store, o Options, read func(*importer
 		err = i.storeAll(ctx, readErr == nil)
 	}
 	switch {
-	case readErr != nil && err == nil && ctx.Err() == nil:
+	case readErr != nil && err == nil && ctx.Err() == nil && s.n > 0:
 		err = fmt.Errorf("%w; the documents before that are in the test DB (%d of them new): correct it and import again, what is there is skipped",
 			readErr, i.summary.imported())
 	case readErr != nil:
@@ -199,7 +199,7 @@ func (i *importer) storeAll(ctx context.Context, complete bool) error {
 }
 
 func (i *importer) storeCollection(ctx context.Context, c testdb.Collection) error {
-	tally := i.summary.tally(c)
+	tally := i.summary.Collections[c] // there is one if there are documents
 	for document, err := range i.spool.sorted(c) {
 		if err != nil {
 			return err
