@@ -21,13 +21,6 @@ import (
 	"github.com/anuket-project/xtci/installer/testdb"
 )
 
-// stores are the stores that the server is replayed on.
-func stores() map[string]func(*testing.T) testdb.Store {
-	return map[string]func(*testing.T) testdb.Store{
-		"memory": func(*testing.T) testdb.Store { return newMemStore() },
-	}
-}
-
 // A difference is an exchange that our server answers otherwise than the old
 // one, on purpose. docs/testdb.md tells users.
 type difference struct {
@@ -114,31 +107,25 @@ func differences() []difference {
 // recordedHost is the address of the server that was recorded.
 const recordedHost = "127.0.0.1:18000"
 
-// TestReplay repeats every recorded exchange in order on one server and
+// replayAll repeats every recorded exchange in order on one server and
 // compares what it answers with what the old server did.
-func TestReplay(t *testing.T) {
-	t.Parallel()
-	for name, newStore := range stores() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := newReplay(t, newStore(t))
-			for _, file := range []string{
-				"01-versions-profile.txt", "02-pods.txt", "03-projects.txt", "04-cases.txt",
-				"05-results-post.txt", "06-results-get.txt", "07-deployresults.txt", "10-literals.txt",
-			} {
-				if strings.HasPrefix(file, "06") {
-					r.seed(t)
-				}
-				for _, e := range readTranscript(t, file) {
-					r.replay(t, e)
-				}
-			}
-			for _, d := range differences() {
-				if !r.used[d.exchange] {
-					t.Errorf("no exchange %q differs as the table says", d.exchange)
-				}
-			}
-		})
+func replayAll(t *testing.T, store testdb.Store) {
+	r := newReplay(t, store)
+	for _, file := range []string{
+		"01-versions-profile.txt", "02-pods.txt", "03-projects.txt", "04-cases.txt",
+		"05-results-post.txt", "06-results-get.txt", "07-deployresults.txt", "10-literals.txt",
+	} {
+		if strings.HasPrefix(file, "06") {
+			r.seed(t)
+		}
+		for _, e := range readTranscript(t, file) {
+			r.replay(t, e)
+		}
+	}
+	for _, d := range differences() {
+		if !r.used[d.exchange] {
+			t.Errorf("no exchange %q differs as the table says", d.exchange)
+		}
 	}
 }
 

@@ -10,10 +10,9 @@ import (
 	"github.com/anuket-project/xtci/installer/testdb"
 )
 
-// TestScenarios goes through all that can be done to a scenario, in order.
-func TestScenarios(t *testing.T) {
-	t.Parallel()
-	server, _ := newServer(t, testdb.Options{})
+// testScenarios goes through all that can be done to a scenario, in order.
+func testScenarios(t *testing.T, store testdb.Store) {
+	server := testdb.NewServer(store, testdb.Options{})
 	const (
 		scenarios = "/api/v1/scenarios"
 		path      = scenarios + "/os-nosdn"
@@ -100,9 +99,8 @@ func TestScenarios(t *testing.T) {
 	refused(t, ask(t, server, "DELETE", scenarios+"/renamed", ""), http.StatusNotFound, "Could Not Found")
 }
 
-func TestScenarioFilters(t *testing.T) {
-	t.Parallel()
-	server, _ := newServer(t, testdb.Options{})
+func testScenarioFilters(t *testing.T, store testdb.Store) {
+	server := testdb.NewServer(store, testdb.Options{})
 	const scenarios = "/api/v1/scenarios"
 	must(t, server, "POST", scenarios, `{"name": "a", "installers": [{"installer": "apex", "versions": [{"version": "master", "projects": [{"project": "functest"}]}]}]}`)
 	must(t, server, "POST", scenarios, `{"name": "b", "installers": [{"installer": "fuel", "versions": [{"version": "master"}, {"version": "v2", "projects": [{"project": "qtip"}]}]}]}`)

@@ -57,11 +57,16 @@ func refused(t *testing.T, answer *httptest.ResponseRecorder, status int, messag
 func newServer(t *testing.T, o testdb.Options) (*testdb.Server, *memStore) {
 	t.Helper()
 	store := newMemStore()
-	plain := testdb.NewServer(store, testdb.Options{})
-	must(t, plain, "POST", "/api/v1/pods", `{"name": "pod"}`)
-	must(t, plain, "POST", "/api/v1/projects", `{"name": "functest"}`)
-	must(t, plain, "POST", "/api/v1/projects/functest/cases", `{"name": "k8s_smoke"}`)
+	know(t, testdb.NewServer(store, testdb.Options{}))
 	return testdb.NewServer(store, o), store
+}
+
+// know makes a pod, a project and a case known to a server.
+func know(t *testing.T, server *testdb.Server) {
+	t.Helper()
+	must(t, server, "POST", "/api/v1/pods", `{"name": "pod"}`)
+	must(t, server, "POST", "/api/v1/projects", `{"name": "functest"}`)
+	must(t, server, "POST", "/api/v1/projects/functest/cases", `{"name": "k8s_smoke"}`)
 }
 
 // result is the body of a POST with more fields than the required ones.
@@ -69,9 +74,9 @@ func result(more string) string {
 	return `{"pod_name": "pod", "project_name": "functest", "case_name": "k8s_smoke", "criteria": "PASS"` + more + `}`
 }
 
-func TestNamesThatLookLikeOthers(t *testing.T) {
-	t.Parallel()
-	server, _ := newServer(t, testdb.Options{})
+func testNames(t *testing.T, store testdb.Store) {
+	server := testdb.NewServer(store, testdb.Options{})
+	know(t, server)
 	for _, name := range []string{"12", "1.10", "a b", "a/b", "é😀", `"<script>`, "50%", "a?b#c", "...", "it's", "a\tb"} {
 		body, err := json.Marshal(map[string]string{"name": name})
 		if err != nil {
@@ -121,9 +126,9 @@ func TestErrorsAreEscaped(t *testing.T) {
 	}
 }
 
-func TestFieldsThatAreFoundBy(t *testing.T) {
-	t.Parallel()
-	server, _ := newServer(t, testdb.Options{})
+func testFoundBy(t *testing.T, store testdb.Store) {
+	server := testdb.NewServer(store, testdb.Options{})
+	know(t, server)
 	must(t, server, "POST", "/api/v1/results", result(`, "build_tag": 34, "version": 1.10, "scenario": "007", "stop_date": 5`))
 	for _, query := range []string{"build_tag=34", "version=1.10", "scenario=007", "build_tag=34&version=1.10&page=0"} {
 		list := must(t, server, "GET", "/api/v1/results?"+query, "")
@@ -135,9 +140,9 @@ func TestFieldsThatAreFoundBy(t *testing.T) {
 		http.StatusBadRequest, "build_tag must not be longer than 1024 bytes")
 }
 
-func TestAnyDetails(t *testing.T) {
-	t.Parallel()
-	server, _ := newServer(t, testdb.Options{})
+func testAnyDetails(t *testing.T, store testdb.Store) {
+	server := testdb.NewServer(store, testdb.Options{})
+	know(t, server)
 	for _, details := range []string{
 		`{"ok": {"127.0.0.1": 2}, "$set": {"a.b": [[1], [null]]}, "": "", "\u0000": "\ud800"}`,
 		`"text"`, `12345678901234567890.5`, `[]`, `null`, `false`, strings.Repeat("[", 499) + strings.Repeat("]", 499),
@@ -156,9 +161,9 @@ func TestAnyDetails(t *testing.T) {
 	}
 }
 
-func TestNumbersInDeployResults(t *testing.T) {
-	t.Parallel()
-	server, _ := newServer(t, testdb.Options{})
+func testNumbers(t *testing.T, store testdb.Store) {
+	server := testdb.NewServer(store, testdb.Options{})
+	know(t, server)
 	for n := range 45 {
 		must(t, server, "POST", "/api/v1/deployresults", fmt.Sprintf(
 			`{"pod_name": "pod", "installer": "i", "scenario": "s", "criteria": "pass", "build_id": %d, "job_name": "j%d"}`, n%2, n))
@@ -177,9 +182,9 @@ func TestNumbersInDeployResults(t *testing.T) {
 	}
 }
 
-func TestUpdatesOfCases(t *testing.T) {
-	t.Parallel()
-	server, _ := newServer(t, testdb.Options{})
+func testUpdates(t *testing.T, store testdb.Store) {
+	server := testdb.NewServer(store, testdb.Options{})
+	know(t, server)
 	const path = "/api/v1/projects/functest/cases/k8s_smoke"
 	refused(t, ask(t, server, "PUT", path, `{"creation_date": "x"}`), http.StatusBadRequest, "creation_date cannot be changed")
 	refused(t, ask(t, server, "PUT", path, `{"name": ["x"]}`), http.StatusBadRequest, "name must be a text")

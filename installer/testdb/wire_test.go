@@ -11,48 +11,44 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/anuket-project/xtci/installer/testdb"
 )
 
-// TestWire sends what the real client sent, byte for byte, on one
+// replayWire sends what the real client sent, byte for byte, on one
 // connection, and compares what comes back. Two answers differ: FerretDB
 // refused the eighth case's dotted keys, so that the list lacked it.
-func TestWire(t *testing.T) {
-	t.Parallel()
-	for name, newStore := range stores() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := newReplay(t, newStore(t))
-			r.register(t, "xtesting", "xtesting", "first", "second", "third", "fourth", "fifth", "sixth", "eighth")
-			connection, err := net.Dial("tcp", strings.TrimPrefix(r.base, "http://"))
-			if err != nil {
-				t.Fatal(err)
+func replayWire(t *testing.T, store testdb.Store) {
+	r := newReplay(t, store)
+	r.register(t, "xtesting", "xtesting", "first", "second", "third", "fourth", "fifth", "sixth", "eighth")
+	connection, err := net.Dial("tcp", strings.TrimPrefix(r.base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	received := bufio.NewReader(connection)
+	exchanges := readWire(t, "22-db-wire-x094.txt")
+	for n, e := range exchanges {
+		if _, err := io.WriteString(connection, e.request); err != nil {
+			t.Fatal(err)
+		}
+		head, body := readAnswer(t, received)
+		wantHead, wantBody, _ := strings.Cut(e.answer, "\r\n\r\n")
+		switch n {
+		case len(exchanges) - 2: // the dotted keys
+			wantHead = strings.Replace(wantHead, "500 Internal Server Error", "200 OK", 1)
+			if !strings.HasPrefix(body, `{"href": "http://127.0.0.1:18100/api/v1/results/`) {
+				t.Errorf("the result with dotted keys: %s", body)
 			}
-			defer connection.Close()
-			received := bufio.NewReader(connection)
-			exchanges := readWire(t, "22-db-wire-x094.txt")
-			for n, e := range exchanges {
-				if _, err := io.WriteString(connection, e.request); err != nil {
-					t.Fatal(err)
-				}
-				head, body := readAnswer(t, received)
-				wantHead, wantBody, _ := strings.Cut(e.answer, "\r\n\r\n")
-				switch n {
-				case len(exchanges) - 2: // the dotted keys
-					wantHead = strings.Replace(wantHead, "500 Internal Server Error", "200 OK", 1)
-					if !strings.HasPrefix(body, `{"href": "http://127.0.0.1:18100/api/v1/results/`) {
-						t.Errorf("the result with dotted keys: %s", body)
-					}
-				case len(exchanges) - 1: // the list, which has that result
-					compareList(t, r, wantBody, body)
-				default:
-					compareHead(t, wantHead, head)
-					r.compareJSON(t, exchange{name: fmt.Sprintf("22, %d", n+1), text: wantBody}, body, false)
-				}
-				if status, want := firstLine(head), firstLine(wantHead); status != want {
-					t.Errorf("exchange %d: %s, want %s\n%s", n+1, status, want, body)
-				}
-			}
-		})
+		case len(exchanges) - 1: // the list, which has that result
+			compareList(t, r, wantBody, body)
+		default:
+			compareHead(t, wantHead, head)
+			r.compareJSON(t, exchange{name: fmt.Sprintf("22, %d", n+1), text: wantBody}, body, false)
+		}
+		if status, want := firstLine(head), firstLine(wantHead); status != want {
+			t.Errorf("exchange %d: %s, want %s\n%s", n+1, status, want, body)
+		}
 	}
 }
 
