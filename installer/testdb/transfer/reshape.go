@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -22,9 +23,12 @@ type member struct {
 // parseMembers splits an object into its members. What is in them need not be
 // JSON: Python writes NaN.
 func parseMembers(raw json.RawMessage) ([]member, error) {
-	in := &input{r: bufio.NewReader(bytes.NewReader(raw)), name: "it"}
-	if err := in.expect('{', "an object"); err != nil {
-		return nil, err
+	in := &input{r: bufio.NewReader(bytes.NewReader(raw)), name: "in it"}
+	if len(raw) == 0 || raw[0] != '{' {
+		return nil, errors.New("it is not an object")
+	}
+	if _, err := in.readByte(); err != nil {
+		return nil, in.failure(err)
 	}
 	var members []member
 	for first := true; ; first = false {
@@ -103,6 +107,10 @@ func literal(value json.RawMessage) json.RawMessage {
 		return quote("True")
 	case "false":
 		return quote("False")
+	}
+	var compact bytes.Buffer // dumps and answers have other spaces
+	if json.Compact(&compact, value) == nil {
+		value = compact.Bytes()
 	}
 	return quote(string(value))
 }
