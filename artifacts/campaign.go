@@ -124,7 +124,8 @@ func (c *Campaign) Assess(ctx context.Context, catalog *testcases.Catalog, waive
 	if err != nil {
 		return nil, err
 	}
-	assessment.Findings = append(c.findings(catalog, strange), clusters(assessment)...)
+	assessment.Findings = []testcases.Finding{}
+	assessment.Add(append(c.findings(catalog, strange), clusters(assessment)...)...)
 	assessment.Provenance = c.provenance(catalog, assessment)
 	return assessment, nil
 }
@@ -260,7 +261,7 @@ func clusters(a *testcases.Assessment) []testcases.Finding {
 				"%s ran on Kubernetes %s, the tests are those of %s", first[version], version, a.Catalog.Release)})
 		}
 		if i > 0 {
-			findings = append(findings, testcases.Finding{Kind: testcases.FindingNote, Text: fmt.Sprintf(
+			findings = append(findings, testcases.Finding{Kind: testcases.FindingIncomplete, Text: fmt.Sprintf(
 				"%s ran on Kubernetes %s, %s on %s: the cluster was changed meanwhile, or there was more than one", first[versions[0]], versions[0], first[version], version)})
 		}
 	}

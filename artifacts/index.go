@@ -36,6 +36,9 @@ func IndexName(tag string) string { return tag + ".json" }
 // that wraps fs.ErrNotExist.
 func readIndex(files fs.FS, tag string) (Index, error) {
 	name := IndexName(tag)
+	if info, err := fs.Stat(files, name); err == nil && !info.Mode().IsRegular() {
+		return Index{}, fmt.Errorf("%s is no regular file", name)
+	}
 	file, err := files.Open(name)
 	if err != nil {
 		return Index{}, err

@@ -135,7 +135,7 @@ func writePublicKey(key *Key) error {
 
 // ReadPublicKey reads a reviewer's copy of a lab's public key.
 func ReadPublicKey(file string) (PublicKey, error) {
-	f, err := os.Open(file)
+	f, err := openRegular(file)
 	if err != nil {
 		return PublicKey{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/anuket-project/xtci/testcases"
 )
@@ -72,12 +73,16 @@ type ReviewOptions struct {
 	Waivers map[string]string
 	// Release names the catalogue for an archive that does not say its own.
 	Release string
+	// Tool is the name and version of the reviewer's xtci. What the same
+	// version wrote into an archive must be, byte for byte, what it writes
+	// now.
+	Tool string
 }
 
 // ReviewArchive reviews an archive and trusts nothing in it. An error means
 // that it was refused: it is no archive, or one that nobody should open.
 func ReviewArchive(ctx context.Context, name string, o ReviewOptions) (*Review, error) {
-	file, err := os.Open(name)
+	file, err := openRegular(name)
 	if err != nil {
 		return nil, fmt.Errorf("open the archive: %w", err)
 	}
@@ -103,6 +108,9 @@ func ReviewArchive(ctx context.Context, name string, o ReviewOptions) (*Review, 
 	if integrity.Kind == KindXtci {
 		r.compareAttestation()
 		r.compareReport(z)
+		if campaign.Declared.Tool == o.Tool {
+			r.compareDocuments(ctx, z, campaign)
+		}
 		r.Integrity.Untouched = len(r.Integrity.Problems) == 0
 	}
 	return r, nil
@@ -120,14 +128,9 @@ func (i Integrity) errors() []error {
 // one, without asking whether it was changed. An empty tag stands for that of
 // the only campaign in it.
 func AssessPath(ctx context.Context, name, tag, release string) (*testcases.Assessment, error) {
-	file, err := os.Open(name)
+	info, err := os.Stat(name)
 	if err != nil {
 		return nil, fmt.Errorf("open the campaign: %w", err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
 	}
 	var files fs.FS
 	if info.IsDir() {
@@ -137,8 +140,15 @@ func AssessPath(ctx context.Context, name, tag, release string) (*testcases.Asse
 		}
 		defer root.Close()
 		files = root.FS()
-	} else if files, err = openZip(file, DefaultLimits()); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	} else {
+		file, err := openRegular(name)
+		if err != nil {
+			return nil, fmt.Errorf("open the campaign: %w", err)
+		}
+		defer file.Close()
+		if files, err = openZip(file, DefaultLimits()); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
 	}
 	campaign, catalog, err := openReviewed(files, tag, release)
 	if err != nil {
@@ -149,6 +159,18 @@ func AssessPath(ctx context.Context, name, tag, release string) (*testcases.Asse
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return assessment, nil
+}
+
+// openRegular opens a file. Opening a pipe would wait for ever.
+func openRegular(name string) (*os.File, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file but %s", name, info.Mode().Type())
+	}
+	return os.Open(name)
 }
 
 // openReviewed opens the campaign in an archive, with the catalogue of the
@@ -177,7 +199,11 @@ func openReviewed(files fs.FS, tag, release string) (*Campaign, *testcases.Catal
 // checkIntegrity finds out whether an archive is as it was signed.
 func checkIntegrity(ctx context.Context, file *os.File, z *zip.Reader, known *PublicKey) (Integrity, error) {
 	if !slices.ContainsFunc(z.File, func(f *zip.File) bool { return slices.Contains(members, f.Name) }) {
-		return Integrity{Kind: KindClassic, Problems: []Problem{{Text: "unsigned and without a manifest: whether it was changed since it was made cannot be told"}}}, nil
+		classic := Integrity{Kind: KindClassic, Problems: []Problem{{Text: "unsigned and without a manifest: whether it was changed since it was made cannot be told"}}}
+		if known != nil {
+			classic.Problems = append(classic.Problems, Problem{Text: "the key that you named, " + known.Fingerprint() + ", signed nothing in it"})
+		}
+		return classic, nil
 	}
 	c := integrityCheck{zip: z, Integrity: Integrity{Kind: KindXtci, Problems: []Problem{}}}
 	info, err := file.Stat()
@@ -340,6 +366,38 @@ func (r *Review) compareAttestation() {
 	if r.Integrity.Signer != "" && (signed.BuildTag != derived.BuildTag || signed.Verdict != derived.Verdict) {
 		r.Integrity.Problems = append(r.Integrity.Problems, Problem{File: Attestation, Text: fmt.Sprintf(
 			"signs that %s is %s; the raw files say that %s is %s", signed.BuildTag, signed.Verdict, derived.BuildTag, derived.Verdict)})
+	}
+}
+
+// compareDocuments compares the files that were made for the archive with what
+// the same version makes of the raw files now.
+func (r *Review) compareDocuments(ctx context.Context, z *zip.Reader, campaign *Campaign) {
+	problem := func(file, text string) {
+		r.Integrity.Problems = append(r.Integrity.Problems, Problem{File: file, Text: text})
+	}
+	made := map[string]string{}
+	for _, document := range Documents(r.Assessment.WithoutWaivers()) {
+		content := newDigest()
+		if err := document.Write(content); err != nil {
+			problem(document.Name, fmt.Sprintf("cannot be made again: %v", err))
+			continue
+		}
+		made[document.Name] = content.String()
+	}
+	index := newDigest()
+	if err := writeIndex(index, campaign.Index.relative(campaign.Tag)); err == nil {
+		made[IndexName(campaign.Tag)] = index.String()
+	}
+	for _, file := range z.File {
+		want, ok := made[file.Name]
+		switch {
+		case ok:
+			if content, err := sum(ctx, file.Open); err == nil && content.String() != want {
+				problem(file.Name, "is not what the raw files give")
+			}
+		case file.Name != Manifest && file.Name != Attestation && !strings.HasPrefix(file.Name, campaign.Tag+"/"):
+			problem(file.Name, "no archive holds such a file")
+		}
 	}
 }
 

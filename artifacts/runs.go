@@ -106,10 +106,10 @@ func (r *caseRun) take(record *testcases.Record, at int) {
 // (spec/testapi-xtesting.md, a.4).
 const resultsPerPage = 20
 
-// pagesLost says whether the index is the first page of several. One that is
-// not full has lost more than pages.
+// pagesLost says whether the index is the first page of several, as those of
+// classic zips can be. One that is not full has lost more than pages.
 func (c *Campaign) pagesLost() bool {
-	return c.Index.Pagination.TotalPages > 1 && len(c.Index.Results) >= resultsPerPage
+	return c.Declared.Tool == "" && c.Index.Pagination.TotalPages > 1 && len(c.Index.Results) >= resultsPerPage
 }
 
 // pushedBy says whether a record's links lead into the folder.

@@ -101,6 +101,12 @@ func (a *Assessment) WithoutWaivers() *Assessment {
 	return &plain
 }
 
+// Add adds findings about the campaign as a whole, and draws the verdict again.
+func (a *Assessment) Add(findings ...Finding) {
+	a.Findings = append(a.Findings, findings...)
+	a.conclude()
+}
+
 // conclude draws the verdict on the campaign from those on its mandatory
 // cases. Optional cases never change it.
 func (a *Assessment) conclude() {
@@ -121,6 +127,12 @@ func (a *Assessment) conclude() {
 		default:
 			a.Verdict = NotConformant
 			a.Reasons = append(a.Reasons, fmt.Sprintf("%s: %s", outcome.Case.Name, outcome.Summary()))
+		}
+	}
+	for _, finding := range a.Findings {
+		if finding.Kind == FindingIncomplete {
+			a.Verdict = NotConformant
+			a.Reasons = append(a.Reasons, finding.Text)
 		}
 	}
 	if mandatory == 0 {

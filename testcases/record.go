@@ -1,6 +1,7 @@
 package testcases
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,6 +38,41 @@ type Record struct {
 	Version     *string         `json:"version"`
 }
 
+// UnmarshalJSON reads a record strictly: encoding/json takes "Criteria" for
+// "criteria" and the last of two, and other tools do not.
+func (r *Record) UnmarshalJSON(raw []byte) error {
+	if err := checkKeys(raw); err != nil {
+		return err
+	}
+	type plain Record // without this method
+	return json.Unmarshal(raw, (*plain)(r))
+}
+
+// checkKeys refuses keys of an object that stand twice, whatever their case.
+func checkKeys(raw []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return fmt.Errorf("a record is an object, not %.20s", raw)
+	}
+	seen := map[string]bool{}
+	for decoder.More() {
+		token, err := decoder.Token()
+		if err != nil {
+			return err
+		}
+		key := strings.ToLower(fmt.Sprint(token))
+		if seen[key] {
+			return fmt.Errorf("the key %q stands twice", key)
+		}
+		seen[key] = true
+		var value json.RawMessage
+		if err := decoder.Decode(&value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // RecordFile is where a folder of recorded results keeps what was pushed.
 const RecordFile = "record.json"
 
@@ -47,10 +83,17 @@ const maxRecord = 64 << 20
 // record.json in a folder of its files. It returns nil when there is none:
 // the container pushed nothing.
 func ReadRecord(files fs.FS, caseName string) (*Record, error) {
-	file, err := files.Open(RecordFile)
+	info, err := fs.Stat(files, RecordFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil //nolint:nilnil // that nothing was pushed is an answer
 	}
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait for ever
+		return nil, fmt.Errorf("%s is no regular file", RecordFile)
+	}
+	file, err := files.Open(RecordFile)
 	if err != nil {
 		return nil, err
 	}

@@ -45,9 +45,15 @@ func runPublish(ctx context.Context, a *app, tag string) error {
 		return err
 	}
 	defer store.Close()
-	campaign, err := openStored(site, store, tag)
+	campaign, journal, err := openStored(site, store, tag)
 	if err != nil {
 		return err
+	}
+	if journal != nil {
+		defer journal.Close()
+		if journal.Stopped.IsZero() {
+			fmt.Fprintf(a.err, "campaign %s did not run to its end: what is missing will be called missing (xtci run --resume goes on)\n", tag)
+		}
 	}
 	key, err := artifacts.OpenKey(site.Keys())
 	if err != nil {
@@ -73,20 +79,22 @@ func runPublish(ctx context.Context, a *app, tag string) error {
 	return err
 }
 
-// openStored opens a campaign in the store, with what its journal says of
-// where it comes from.
-func openStored(site config.Site, store *artifacts.DirStore, tag string) (*artifacts.Campaign, error) {
+// openStored opens a campaign in the store, with the journal of its run, which
+// says where it comes from. While the caller has the journal nobody runs the
+// campaign, and its files stay as they are. It is nil for a campaign that
+// something else ran.
+func openStored(site config.Site, store *artifacts.DirStore, tag string) (*artifacts.Campaign, *runner.Journal, error) {
 	campaign, err := artifacts.OpenCampaign(store.FS(), tag)
 	if err != nil {
-		return nil, usage(fmt.Errorf("in the store %s: %w", site.Artifacts(), err))
+		return nil, nil, usage(fmt.Errorf("in the store %s: %w", site.Artifacts(), err))
 	}
-	journal, err := runner.OpenJournal(site.Campaigns(), tag)
-	switch {
-	case errors.Is(err, fs.ErrNotExist): // somebody else ran it
-	case err != nil:
-		return nil, err
-	default:
-		campaign.Declared = journal.Provenance
+	journal, err := runner.ResumeJournal(site.Campaigns(), tag)
+	if errors.Is(err, fs.ErrNotExist) {
+		return campaign, nil, nil
 	}
-	return campaign, nil
+	if err != nil {
+		return nil, nil, err
+	}
+	campaign.Declared = journal.Provenance
+	return campaign, journal, nil
 }

@@ -62,7 +62,7 @@ func runReview(ctx context.Context, a *app, archive string, o reviewOptions) err
 	if err != nil {
 		return usage(err)
 	}
-	options := artifacts.ReviewOptions{Limits: o.limits}
+	options := artifacts.ReviewOptions{Limits: o.limits, Tool: toolName()}
 	if options.Release, err = a.release(); err != nil {
 		return err
 	}

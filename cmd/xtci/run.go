@@ -135,7 +135,7 @@ func beginJournal(site config.Site, tag string, resume bool) (*runner.Journal, e
 		return nil, err
 	}
 	return runner.NewJournal(site.Campaigns(), tag, testcases.Provenance{
-		Tool: "xtci " + toolVersion(), Engine: "replay of recorded results", Release: site.Release, SiteDigest: digest,
+		Tool: toolName(), Engine: "replay of recorded results", Release: site.Release, SiteDigest: digest,
 	})
 }
 

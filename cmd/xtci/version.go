@@ -23,6 +23,9 @@ func toolVersion() string {
 	return info.Main.Version
 }
 
+// toolName is how this binary calls itself in what it writes.
+func toolName() string { return "xtci " + toolVersion() }
+
 func newVersionCmd(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
