@@ -59,7 +59,10 @@ func TestClient(t *testing.T) {
 	if got := collect(t, client, "other"); got != nil {
 		t.Errorf("results of another tag: %v", got)
 	}
-	for range client.Results(t.Context(), "AB&12") {
+	for _, err := range client.Results(t.Context(), "AB&12") {
+		if err != nil {
+			t.Error(err)
+		}
 		break // and no harm is done
 	}
 	_, err := client.Post(t.Context(), testcases.Record{CaseName: "third", Criteria: "PASS", PodName: "pod", ProjectName: "a project/x"})
@@ -106,9 +109,12 @@ func TestClientAgainstOddServers(t *testing.T) {
 		err     string
 	}{
 		{
-			name:    "the old server's errors",
-			handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500); fmt.Fprint(w, "<html>500</html>") },
-			err:     "GET /api/v1/results: 500 Internal Server Error: <html>500</html>",
+			name: "the old server's errors",
+			handler: func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusInternalServerError)
+				fmt.Fprint(w, "<html>500</html>")
+			},
+			err: "GET /api/v1/results: 500 Internal Server Error: <html>500</html>",
 		},
 		{
 			name:    "a login page",
@@ -124,7 +130,7 @@ func TestClientAgainstOddServers(t *testing.T) {
 		},
 		{
 			name:    "an endless error",
-			handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502); endless(w) },
+			handler: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway); endless(w) },
 			err:     "502 Bad Gateway: {\"x\":",
 		},
 		{

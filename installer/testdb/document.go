@@ -38,41 +38,71 @@ func fieldsOf(c Collection) []field {
 	switch c {
 	case Pods:
 		return []field{
-			{name: "role", initial: empty}, {name: "name", kind: nameText}, creator,
-			{name: "details", initial: empty}, {name: "mode", initial: empty}, id, created,
+			{name: "role", initial: empty},
+			{name: "name", kind: nameText},
+			creator,
+			{name: "details", initial: empty},
+			{name: "mode", initial: empty},
+			id, created,
 		}
 	case Projects:
 		return []field{id, created, {name: "description", initial: null}, {name: "name", kind: nameText}, creator}
 	case TestCases:
 		return []field{
-			{name: "project_name", kind: nameText}, {name: "run", initial: null}, {name: "description", initial: null},
-			{name: "tags", initial: null}, created, {name: "dependencies", initial: null}, {name: "tier", initial: null},
-			{name: "trust", initial: `"Silver"`}, {name: "blocking", initial: null}, {name: "name", kind: nameText},
-			{name: "ci_loop", initial: null}, {name: "url", initial: null}, {name: "version", initial: null},
-			{name: "criteria", initial: null}, {name: "domains", initial: null}, id,
+			{name: "project_name", kind: nameText},
+			{name: "run", initial: null},
+			{name: "description", initial: null},
+			{name: "tags", initial: null},
+			created,
+			{name: "dependencies", initial: null},
+			{name: "tier", initial: null},
+			{name: "trust", initial: `"Silver"`},
+			{name: "blocking", initial: null},
+			{name: "name", kind: nameText},
+			{name: "ci_loop", initial: null},
+			{name: "url", initial: null},
+			{name: "version", initial: null},
+			{name: "criteria", initial: null},
+			{name: "domains", initial: null},
+			id,
 			{name: "catalog_description", initial: null},
 		}
 	case Scenarios:
 		return []field{
-			{name: "name", kind: nameText}, creator, id, created,
+			{name: "name", kind: nameText},
+			creator, id, created,
 			{name: "installers", kind: installerList, initial: "[]"},
 		}
 	case Results:
 		return []field{
-			{name: "project_name", kind: nameText}, {name: "scenario", kind: tagText, initial: null},
-			{name: "stop_date", kind: dateText, initial: null}, {name: "case_name", kind: nameText},
-			{name: "build_tag", kind: tagText, initial: null}, {name: "version", kind: tagText, initial: null},
-			{name: "pod_name", kind: nameText}, {name: "criteria", initial: null},
-			{name: "installer", kind: tagText, initial: null}, id, {name: "start_date", kind: dateText, initial: null},
+			{name: "project_name", kind: nameText},
+			{name: "scenario", kind: tagText, initial: null},
+			{name: "stop_date", kind: dateText, initial: null},
+			{name: "case_name", kind: nameText},
+			{name: "build_tag", kind: tagText, initial: null},
+			{name: "version", kind: tagText, initial: null},
+			{name: "pod_name", kind: nameText},
+			{name: "criteria", initial: null},
+			{name: "installer", kind: tagText, initial: null},
+			id,
+			{name: "start_date", kind: dateText, initial: null},
 			{name: "details", initial: null},
 		}
 	case DeployResults:
 		return []field{
-			{name: "build_id", initial: null}, {name: "upstream_build_id", initial: null},
-			{name: "scenario", kind: nameText}, {name: "stop_date", kind: dateText, initial: null}, {name: "start_date", kind: dateText, initial: null},
-			{name: "upstream_job_name", kind: tagText, initial: null}, {name: "version", kind: tagText, initial: null},
-			{name: "pod_name", kind: nameText}, {name: "criteria", initial: null}, {name: "installer", kind: nameText}, id,
-			{name: "job_name", kind: tagText, initial: null}, {name: "details", initial: null},
+			{name: "build_id", initial: null},
+			{name: "upstream_build_id", initial: null},
+			{name: "scenario", kind: nameText},
+			{name: "stop_date", kind: dateText, initial: null},
+			{name: "start_date", kind: dateText, initial: null},
+			{name: "upstream_job_name", kind: tagText, initial: null},
+			{name: "version", kind: tagText, initial: null},
+			{name: "pod_name", kind: nameText},
+			{name: "criteria", initial: null},
+			{name: "installer", kind: nameText},
+			id,
+			{name: "job_name", kind: tagText, initial: null},
+			{name: "details", initial: null},
 		}
 	}
 	return nil
@@ -195,7 +225,7 @@ func (f field) value(o object) ([]byte, error) {
 	case installerList:
 		return installersValue(raw)
 	}
-	return appendPython(nil, raw), nil
+	return python(raw), nil
 }
 
 // storableText returns a text that documents are found by as JSON.

@@ -25,7 +25,7 @@ func parseJSON(body []byte) (json.RawMessage, error) {
 	}
 	if !json.Valid(body) {
 		var any json.RawMessage
-		return nil, fmt.Errorf("No JSON object could be decoded: %w", json.Unmarshal(body, &any)) //nolint:revive,staticcheck // the old server's words
+		return nil, fmt.Errorf("No JSON object could be decoded: %w", json.Unmarshal(body, &any)) //nolint:staticcheck // the old server's words
 	}
 	if depth(body) > maxDepth {
 		return nil, fmt.Errorf("it nests deeper than %d levels", maxDepth)
@@ -94,11 +94,12 @@ func depth(src []byte) int {
 	return deepest
 }
 
-// appendPython appends valid JSON as Python's json.dumps writes it, as the
-// old server did and clients may compare: a space after comma and colon, and
+// python writes valid JSON as Python's json.dumps does, as the old server
+// answered it and clients may compare: a space after comma and colon, and
 // nothing but printable ASCII. Numbers, and the order of keys, stay as they
 // were sent.
-func appendPython(dst, src []byte) []byte {
+func python(src []byte) []byte {
+	dst := make([]byte, 0, len(src)+len(src)/16)
 	for i := 0; i < len(src); i++ {
 		switch c := src[i]; c {
 		case ' ', '\t', '\r', '\n':
@@ -170,7 +171,7 @@ func appendUnit(dst []byte, unit uint16) []byte {
 // pythonText writes a text as JSON, in Python's manner.
 func pythonText(s string) []byte {
 	raw, _ := json.Marshal(s) // a string can always be marshalled
-	return appendPython(nil, raw)
+	return python(raw)
 }
 
 // pythonRepr writes a text as Python 2 shows a unicode object, which is how

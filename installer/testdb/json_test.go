@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestAppendPython(t *testing.T) {
+func TestPython(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, src, want string }{
 		{"spaces", "{ \"a\":1,\n\"b\":[1,2,{}] }", `{"a": 1, "b": [1, 2, {}]}`},
@@ -22,7 +22,7 @@ func TestAppendPython(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			if got := string(appendPython(nil, []byte(test.src))); got != test.want {
+			if got := string(python([]byte(test.src))); got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
 		})
@@ -92,11 +92,11 @@ func FuzzBody(f *testing.F) {
 		if !json.Valid(raw) {
 			t.Fatalf("%q was taken as JSON", body)
 		}
-		written := appendPython(nil, raw)
+		written := python(raw)
 		if !sameJSON(raw, written) {
 			t.Fatalf("%s became %s", raw, written)
 		}
-		if again := appendPython(nil, written); string(again) != string(written) {
+		if again := python(written); string(again) != string(written) {
 			t.Fatalf("%s became %s the second time", written, again)
 		}
 		for _, c := range written {

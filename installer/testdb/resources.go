@@ -38,7 +38,7 @@ func readBody(w http.ResponseWriter, r *http.Request) (json.RawMessage, error) {
 	}
 	raw, err := parseJSON(body)
 	if err != nil {
-		return nil, fail(http.StatusBadRequest, "Bad Format [%v]", err)
+		return nil, badFormat(err)
 	}
 	if strings.TrimSpace(string(raw[:min(len(raw), 64)])) == "null" {
 		return nil, fail(http.StatusBadRequest, "No Body")
@@ -66,10 +66,17 @@ func readObject(w http.ResponseWriter, r *http.Request) (object, error) {
 	}
 	o, ok := parseObject(raw)
 	if !ok {
-		return nil, fail(http.StatusBadRequest, "Bad Format [the body must be a JSON object]")
+		return nil, errNoObject()
 	}
 	return o, nil
 }
+
+// badFormat says what is wrong with a body.
+func badFormat(err error) error {
+	return fail(http.StatusBadRequest, "Bad Format [%v]", err)
+}
+
+func errNoObject() error { return badFormat(errors.New("the body must be a JSON object")) }
 
 // require names the first name that is missing or no text.
 func (o object) require(keys ...string) error {
@@ -97,14 +104,41 @@ func (s *Server) stamp(c Collection, o object) {
 	}
 }
 
+// A parent is a document that a new one refers to, and that must be there.
+type parent struct {
+	in  Collection
+	key string
+}
+
 // create stores a new document and answers with where it is.
-func (s *Server) create(w http.ResponseWriter, r *http.Request, c Collection, o object) error {
+func (s *Server) create(w http.ResponseWriter, r *http.Request, c Collection, o object, parents ...parent) error {
 	s.stamp(c, o)
 	document, err := newDocument(c, o)
 	if err != nil {
-		return fail(http.StatusBadRequest, "Bad Format [%v]", err)
+		return badFormat(err)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeTime)
+	if err := s.insert(r.Context(), c, document, parents); err != nil {
+		return err
+	}
+	last := document.ID
+	if c != Results && c != DeployResults {
+		last = nameOf(c, document.Key)
+	}
+	extendWrite(w)
+	return writeJSON(w, r, fmt.Appendf(nil, `{"href": %s}`, pythonText(hrefOf(r, last))))
+}
+
+// insert stores a new document if what it refers to is there. Locks are held
+// here, and never while a client sends or reads.
+func (s *Server) insert(ctx context.Context, c Collection, document Document, parents []parent) error {
+	s.tied.RLock()
+	defer s.tied.RUnlock()
+	for _, p := range parents {
+		if _, err := s.get(ctx, p.in, p.key, http.StatusForbidden); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	switch err := s.store.Insert(ctx, c, document); {
 	case errors.Is(err, ErrExists):
@@ -112,12 +146,7 @@ func (s *Server) create(w http.ResponseWriter, r *http.Request, c Collection, o 
 	case err != nil:
 		return fmt.Errorf("store in %s: %w", c, err)
 	}
-	last := document.ID
-	if c != Results && c != DeployResults {
-		last, _ = o.text("name")
-	}
-	extendWrite(w)
-	return writeJSON(w, r, fmt.Appendf(nil, `{"href": %s}`, pythonText(hrefOf(r, last))))
+	return nil
 }
 
 // hrefOf is where what a request created is to be found, by the request's
@@ -204,6 +233,7 @@ func (s *Server) createNamed(c Collection) func(http.ResponseWriter, *http.Reque
 	}
 }
 
+// createCase stores a new case of the project in the path.
 func (s *Server) createCase(w http.ResponseWriter, r *http.Request) error {
 	o, err := readObject(w, r)
 	if err != nil {
@@ -214,12 +244,7 @@ func (s *Server) createCase(w http.ResponseWriter, r *http.Request) error {
 	}
 	project := r.PathValue("project")
 	o.set("project_name", project)
-	s.tied.RLock()
-	defer s.tied.RUnlock()
-	if _, err := s.get(r.Context(), Projects, project, http.StatusForbidden); err != nil {
-		return err
-	}
-	return s.create(w, r, TestCases, o)
+	return s.create(w, r, TestCases, o, parent{Projects, project})
 }
 
 // listNamed answers with all documents of a collection, the oldest first, or
@@ -241,7 +266,7 @@ func (s *Server) listNamed(c Collection) func(http.ResponseWriter, *http.Request
 		if !storableFilters(q.Filters) {
 			documents = nothing
 		}
-		return writeList(w, r, fmt.Sprintf(`{"%s": [`, c), documents, "]}")
+		return writeList(w, r, "", c, documents)
 	}
 }
 
@@ -261,28 +286,33 @@ func (s *Server) updateNamed(c Collection) func(http.ResponseWriter, *http.Reque
 		if err != nil {
 			return err
 		}
-		s.tied.Lock()
-		defer s.tied.Unlock()
-		key := keyFrom(c, r)
-		old, err := s.get(r.Context(), c, key, http.StatusNotFound)
+		updated, err := s.update(r.Context(), c, keyFrom(c, r), changes)
 		if err != nil {
-			return err
-		}
-		updated, changed, err := patch(c, old, changes)
-		if err != nil {
-			return err
-		}
-		if err := s.mayUpdate(r.Context(), c, old, updated, changes); err != nil {
-			return err
-		}
-		if !changed {
-			return fail(http.StatusForbidden, "Nothing to update")
-		}
-		if err := s.replace(r.Context(), c, key, updated); err != nil {
 			return err
 		}
 		return writeJSON(w, r, updated.Body)
 	}
+}
+
+// update changes a document that nothing refers to.
+func (s *Server) update(ctx context.Context, c Collection, key string, changes object) (updated Document, err error) {
+	s.tied.Lock()
+	defer s.tied.Unlock()
+	old, err := s.get(ctx, c, key, http.StatusNotFound)
+	if err != nil {
+		return Document{}, err
+	}
+	updated, changed, err := patch(c, old, changes)
+	if err != nil {
+		return Document{}, err
+	}
+	if err := s.mayUpdate(ctx, c, old, updated, changes); err != nil {
+		return Document{}, err
+	}
+	if !changed {
+		return Document{}, fail(http.StatusForbidden, "Nothing to update")
+	}
+	return updated, s.replace(ctx, c, key, updated)
 }
 
 // patch applies changes to a document. As ever, null changes nothing.
@@ -305,7 +335,7 @@ func patch(c Collection, old Document, changes object) (updated Document, change
 	}
 	updated, err = newDocument(c, o)
 	if err != nil {
-		return Document{}, false, fail(http.StatusBadRequest, "Bad Format [%v]", err)
+		return Document{}, false, badFormat(err)
 	}
 	return updated, string(updated.Body) != string(old.Body), nil
 }
@@ -359,23 +389,27 @@ func (s *Server) replace(ctx context.Context, c Collection, key string, updated 
 // deleteNamed removes a pod, project, case or scenario.
 func (s *Server) deleteNamed(c Collection) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		s.tied.Lock()
-		defer s.tied.Unlock()
-		key := keyFrom(c, r)
-		if _, err := s.get(r.Context(), c, key, http.StatusNotFound); err != nil {
+		if err := s.delete(r.Context(), c, keyFrom(c, r)); err != nil {
 			return err
-		}
-		if err := s.untied(r.Context(), c, nameOf(c, key)); err != nil {
-			return err
-		}
-		switch err := s.store.Delete(r.Context(), c, key); {
-		case errors.Is(err, ErrNotFound):
-			return fail(http.StatusNotFound, "Could Not Found %s", describe(c, key))
-		case err != nil:
-			return fmt.Errorf("delete from %s: %w", c, err)
 		}
 		return writeJSON(w, r, nil)
 	}
+}
+
+// delete removes a document that nothing refers to.
+func (s *Server) delete(ctx context.Context, c Collection, key string) error {
+	s.tied.Lock()
+	defer s.tied.Unlock()
+	if _, err := s.get(ctx, c, key, http.StatusNotFound); err != nil {
+		return err
+	}
+	if err := s.untied(ctx, c, nameOf(c, key)); err != nil {
+		return err
+	}
+	if err := s.store.Delete(ctx, c, key); err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("delete from %s: %w", c, err)
+	}
+	return nil
 }
 
 // untied refuses what others refer to by name: a project that has cases, a

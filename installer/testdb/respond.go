@@ -120,10 +120,11 @@ const (
 	streamTime = 10 * time.Minute
 )
 
-// writeList answers with documents between a head and a tail.
-func writeList(w http.ResponseWriter, r *http.Request, head string, documents iter.Seq2[Document, error], tail string) error {
+// writeList answers with an object whose last key, that of the collection,
+// has the documents; before is what comes before that key.
+func writeList(w http.ResponseWriter, r *http.Request, before string, c Collection, documents iter.Seq2[Document, error]) error {
 	started := time.Now()
-	body := bytes.NewBufferString(head)
+	body := bytes.NewBufferString(fmt.Sprintf(`{%s"%s": [`, before, c))
 	streaming, first := false, true
 	for document, err := range documents {
 		if err != nil {
@@ -148,7 +149,7 @@ func writeList(w http.ResponseWriter, r *http.Request, head string, documents it
 			return err
 		}
 	}
-	body.WriteString(tail)
+	body.WriteString("]}")
 	if !streaming {
 		return writeJSON(w, r, body.Bytes())
 	}

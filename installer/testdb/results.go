@@ -24,18 +24,7 @@ func (s *Server) createResult(w http.ResponseWriter, r *http.Request) error {
 	pod, _ := o.text("pod_name")
 	project, _ := o.text("project_name")
 	name, _ := o.text("case_name")
-	s.tied.RLock()
-	defer s.tied.RUnlock()
-	if _, err := s.get(r.Context(), Pods, pod, http.StatusForbidden); err != nil {
-		return err
-	}
-	if _, err := s.get(r.Context(), Projects, project, http.StatusForbidden); err != nil {
-		return err
-	}
-	if _, err := s.get(r.Context(), TestCases, CaseKey(project, name), http.StatusForbidden); err != nil {
-		return err
-	}
-	return s.create(w, r, Results, o)
+	return s.create(w, r, Results, o, parent{Pods, pod}, parent{Projects, project}, parent{TestCases, CaseKey(project, name)})
 }
 
 func (s *Server) createDeployResult(w http.ResponseWriter, r *http.Request) error {
@@ -50,12 +39,7 @@ func (s *Server) createDeployResult(w http.ResponseWriter, r *http.Request) erro
 		return err
 	}
 	pod, _ := o.text("pod_name")
-	s.tied.RLock()
-	defer s.tied.RUnlock()
-	if _, err := s.get(r.Context(), Pods, pod, http.StatusForbidden); err != nil {
-		return err
-	}
-	return s.create(w, r, DeployResults, o)
+	return s.create(w, r, DeployResults, o, parent{Pods, pod})
 }
 
 // requireCriteria wants PASS or FAIL, in any case.
@@ -92,7 +76,7 @@ func (s *Server) listResults(c Collection) func(http.ResponseWriter, *http.Reque
 			return err
 		}
 		if q.page < 1 {
-			return writeList(w, r, fmt.Sprintf(`{"%s": [`, c), s.find(r.Context(), c, q), "]}")
+			return writeList(w, r, "", c, s.find(r.Context(), c, q))
 		}
 		total, err := s.count(r.Context(), c, q)
 		if err != nil {
@@ -102,8 +86,8 @@ func (s *Server) listResults(c Collection) func(http.ResponseWriter, *http.Reque
 		if err != nil {
 			return err
 		}
-		head := fmt.Sprintf(`{"pagination": {"current_page": %d, "total_pages": %d}, "%s": [`, q.page, pages, c)
-		return writeList(w, r, head, s.find(r.Context(), c, q), "]}")
+		pagination := fmt.Sprintf(`"pagination": {"current_page": %d, "total_pages": %d}, `, q.page, pages)
+		return writeList(w, r, pagination, c, s.find(r.Context(), c, q))
 	}
 }
 

@@ -2,6 +2,7 @@ package testdb
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -108,7 +109,7 @@ func installersValue(raw json.RawMessage) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return appendPython(nil, encoded), nil
+	return python(encoded), nil
 }
 
 // listScenarios answers with the scenarios of a name, and those that have an
@@ -133,7 +134,7 @@ func (s *Server) listScenarios(w http.ResponseWriter, r *http.Request) error {
 	if !none && storableFilters(filters) {
 		documents = where.among(s.store.Find(r.Context(), Scenarios, Query{Filters: filters}))
 	}
-	return writeList(w, r, fmt.Sprintf(`{"%s": [`, Scenarios), documents, "]}")
+	return writeList(w, r, "", Scenarios, documents)
 }
 
 // A locator names a part of a scenario: its installer, version and project.
@@ -233,25 +234,29 @@ func (s *Server) editScenario(change edit, levels ...string) func(http.ResponseW
 		if err != nil {
 			return err
 		}
-		s.tied.Lock()
-		defer s.tied.Unlock()
-		key := keyFrom(Scenarios, r)
-		document, err := s.get(r.Context(), Scenarios, key, http.StatusNotFound)
-		if err != nil {
-			return err
-		}
-		document, err = edited(document, change, at, body)
-		if errors.Is(err, errNoPart) {
-			return fail(http.StatusNotFound, "Could Not Found scenarios [{'name': %s, 'installers': {'$elemMatch': {%s}}}]", pythonRepr(key), at)
-		}
-		if err != nil {
-			return err
-		}
-		if err := s.replace(r.Context(), Scenarios, key, document); err != nil {
+		if err := s.edit(r.Context(), keyFrom(Scenarios, r), change, at, body); err != nil {
 			return err
 		}
 		return writeJSON(w, r, nil)
 	}
+}
+
+// edit changes a part of a scenario.
+func (s *Server) edit(ctx context.Context, name string, change edit, at locator, body json.RawMessage) error {
+	s.tied.Lock()
+	defer s.tied.Unlock()
+	document, err := s.get(ctx, Scenarios, name, http.StatusNotFound)
+	if err != nil {
+		return err
+	}
+	document, err = edited(document, change, at, body)
+	if errors.Is(err, errNoPart) {
+		return fail(http.StatusNotFound, "Could Not Found scenarios [{'name': %s, 'installers': {'$elemMatch': {%s}}}]", pythonRepr(name), at)
+	}
+	if err != nil {
+		return err
+	}
+	return s.replace(ctx, Scenarios, name, document)
 }
 
 // edited returns a changed scenario.
@@ -382,10 +387,6 @@ func decodeStrict(body json.RawMessage, to any) error {
 	return nil
 }
 
-func badFormat(err error) error {
-	return fail(http.StatusBadRequest, "Bad Format [%v]", err)
-}
-
 func addInstallers(list *[]installer, body json.RawMessage) (err error) {
 	*list, err = add(*list, "installer", body)
 	return err
@@ -434,7 +435,7 @@ func deleteProjects(v *version, body json.RawMessage) (err error) {
 func setOwner(v *version, body json.RawMessage) error {
 	o, ok := parseObject(body)
 	if !ok {
-		return badFormat(errors.New("the body must be a JSON object"))
+		return errNoObject()
 	}
 	v.Owner = orDefault(o["owner"], "null")
 	return nil

@@ -176,6 +176,27 @@ func TestSlowReader(t *testing.T) {
 	})
 }
 
+// TestSlowReaderHoldsNobodyUp: who changes something large and does not read
+// the answer keeps no result from being stored meanwhile.
+func TestSlowReaderHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t)
+		connection := s.connect(t)
+		body := `{"name": "functest", "description": "` + strings.Repeat("x", 1<<20) + `"}`
+		send(t, connection, fmt.Sprintf("PUT /api/v1/projects/functest HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+		synctest.Wait()
+		started := time.Now()
+		must(t, s.server, "POST", "/api/v1/results", result(""))
+		refused(t, ask(t, s.server, "DELETE", "/api/v1/pods/pod", ""), http.StatusUnauthorized, "associated")
+		if took := time.Since(started); took != 0 {
+			t.Errorf("others waited %s", took)
+		}
+		connection.Close()
+		s.end(t)
+	})
+}
+
 func TestHugeHeader(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

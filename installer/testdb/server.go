@@ -322,6 +322,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		err = fmt.Errorf("requests were cut that still ran %s after the stop: %w", stopTime, errors.Join(err, server.Close()))
 	}
-	<-served
+	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
+		err = errors.Join(err, ended)
+	}
 	return err
 }

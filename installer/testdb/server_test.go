@@ -228,8 +228,11 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, write := range [][2]string{
-		{"POST", "/api/v1/results"}, {"POST", "/api/v1/pods"}, {"PUT", "/api/v1/projects/functest"},
-		{"DELETE", "/api/v1/pods/pod"}, {"POST", "/api/v1/scenarios/s/installers"},
+		{"POST", "/api/v1/results"},
+		{"POST", "/api/v1/pods"},
+		{"PUT", "/api/v1/projects/functest"},
+		{"DELETE", "/api/v1/pods/pod"},
+		{"POST", "/api/v1/scenarios/s/installers"},
 	} {
 		refused(t, ask(t, server, write[0], write[1], result("")), http.StatusUnauthorized, "No Authentication Header")
 		refused(t, ask(t, server, write[0], write[1], result(""), "X-Auth-Token: other"), http.StatusForbidden, "Invalid Token")
@@ -422,7 +425,7 @@ func TestConcurrentPosts(t *testing.T) {
 					return
 				}
 				var created struct{ Href string }
-				if err := json.NewDecoder(answer.Body).Decode(&created); err != nil || answer.StatusCode != 200 {
+				if err := json.NewDecoder(answer.Body).Decode(&created); err != nil || answer.StatusCode != http.StatusOK {
 					t.Errorf("%d: %v", answer.StatusCode, err)
 				}
 				answer.Body.Close()
