@@ -187,7 +187,7 @@ func (j *Judge) outcome(run Run, shared []string) (Outcome, error) {
 		Job: run.Job, Build: run.Build, Folder: run.Folder, Earlier: run.Earlier,
 	}
 	o.recorded(run)
-	if !run.HasEvidence {
+	if !run.HasEvidence && run.Record != nil {
 		o.find(FindingIncomplete, "no evidence: the campaign holds no file of this case")
 	}
 	if run.HasEvidence && run.Case.Focus != "" {

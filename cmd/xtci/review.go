@@ -88,6 +88,11 @@ func runReview(ctx context.Context, a *app, archive string, o reviewOptions) err
 			return usage(fmt.Errorf("--waive: %w", err))
 		}
 	}
+	for _, outcome := range review.Assessment.Outcomes {
+		if _, waived := options.Waivers[outcome.Case.Name]; waived && outcome.Waiver == "" {
+			fmt.Fprintf(a.err, "--waive: %s passed: there is nothing to waive\n", outcome.Case.Name)
+		}
+	}
 	if a.json() {
 		err = a.printReviewJSON(archive, review)
 	} else {

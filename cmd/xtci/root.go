@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/anuket-project/xtci/config"
+	"github.com/anuket-project/xtci/internal/term"
 	"github.com/anuket-project/xtci/testcases"
 )
 
@@ -54,9 +56,9 @@ signed archive of everything that came out, and reviews such archives offline.
 Results go to stdout, everything else to stderr.
 
 ` + exitStatus,
-		Example: `  xtci run --replay testcases/testdata/sample --tag EXAMPLE1
-  xtci publish EXAMPLE1
-  xtci review EXAMPLE1.zip`,
+		Example: `  xtci run --replay testcases/testdata/sample --tag EXAMPLE1 --set stack.prefix=lab
+  xtci publish EXAMPLE1 --set stack.prefix=lab
+  xtci review lab/artifacts/EXAMPLE1.zip --key lab/keys/signing.pub`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.start() },
@@ -93,10 +95,15 @@ func (a *app) json() bool { return a.output == "json" }
 
 // printJSON prints one JSON document.
 func (a *app) printJSON(v any) error {
-	encoder := json.NewEncoder(a.out)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
+	if err := encoder.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(a.out, term.Escape(text.String()))
+	return err
 }
 
 // site loads the site from file, environment and flags.
@@ -138,7 +145,16 @@ func findCase(catalog *testcases.Catalog, name string) (*testcases.Case, error) 
 	for i := range catalog.Cases {
 		names = append(names, catalog.Cases[i].Name)
 	}
-	return nil, usage(fmt.Errorf("no test case %q in %s: did you mean %s? (xtci catalog lists them)", name, catalog.Release, config.Nearest(names, name)))
+	near := "xtci catalog lists them"
+	if nearest := config.Nearest(names, name); sharesStart(nearest, name) {
+		near = "did you mean " + nearest + "? xtci catalog lists them"
+	}
+	return nil, usage(fmt.Errorf("no test case %q in %s: %s", name, catalog.Release, near))
+}
+
+// sharesStart keeps suggestions from being far-fetched.
+func sharesStart(a, b string) bool {
+	return len(a) > 1 && len(b) > 1 && a[:2] == b[:2]
 }
 
 // exactArgs wants one argument for each name.

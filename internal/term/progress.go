@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	xterm "golang.org/x/term"
@@ -138,11 +139,33 @@ func Plain(text string) string {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.In(r, unicode.Zl, unicode.Zp):
+		case unseen(r):
 			return unicode.ReplacementChar
 		}
 		return r
 	}, text)
+}
+
+// unseen is a character that can change how text around it looks, or that
+// nobody sees.
+func unseen(r rune) bool {
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.In(r, unicode.Zl, unicode.Zp)
+}
+
+// Escape makes a JSON text safe to print: what nobody sees is written as JSON
+// escapes it. It means the same.
+func Escape(text string) string {
+	var out strings.Builder
+	for _, r := range text {
+		if r == '\n' || !unseen(r) {
+			out.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.AppendRune(nil, r) {
+			fmt.Fprintf(&out, "\\u%04x", unit)
+		}
+	}
+	return out.String()
 }
 
 // PlainLines is Plain for a text of several lines.
