@@ -190,9 +190,15 @@ func TestStoredForm(t *testing.T) {
 		segment(database, "results",
 			result(1, bson.E{Key: "details", Value: details}),
 			bson.D{
-				{Key: "_id", Value: objectID(2)}, {Key: "pod_name", Value: int32(34)}, {Key: "project_name", Value: 1.1}, {Key: "case_name", Value: true},
-				{Key: "criteria", Value: "FAIL"}, {Key: "build_tag", Value: bson.A{int32(1), int32(2)}}, {Key: "version", Value: 1000.0},
-				{Key: "start_date", Value: bson.DateTime(1795456407000)}, {Key: "trust_indicator", Value: 0.5},
+				{Key: "_id", Value: objectID(2)},
+				{Key: "pod_name", Value: int32(34)},
+				{Key: "project_name", Value: 1.1},
+				{Key: "case_name", Value: true},
+				{Key: "criteria", Value: "FAIL"},
+				{Key: "build_tag", Value: bson.A{int32(1), int32(2)}},
+				{Key: "version", Value: 1000.0},
+				{Key: "start_date", Value: bson.DateTime(1795456407000)},
+				{Key: "trust_indicator", Value: 0.5},
 			}).
 		end(database, "results").
 		segment(database, "pods", pod(10, int32(34))).
@@ -223,7 +229,15 @@ func TestStoredForm(t *testing.T) {
 	if diff := cmp.Diff(map[string]int{"results.trust_indicator": 1}, summary.Dropped); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"functest-kubernetes"}, summary.Registered[testdb.Pods]); diff != "" {
+	const wantSummary = `pods: 1 read, 1 imported, 0 there already
+results: 2 read, 2 imported, 0 there already
+registered, since results name them: 1 pods: "functest-kubernetes"
+registered, since results name them: 2 projects: "1.1", "functest"
+registered, since results name them: 2 testcases: "1.1/True", "functest/k8s_smoke"
+names that the old server had turned into numbers, text again: 6
+fields that the test DB has not, dropped: "results.trust_indicator (1)"
+`
+	if diff := cmp.Diff(wantSummary, summary.String()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -456,6 +470,15 @@ func TestBadFolders(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, not with %q", folder, err, want)
 		}
+	}
+}
+
+func TestNoTemporaryFolder(t *testing.T) {
+	t.Parallel()
+	o := transfer.Options{TempDir: filepath.Join(t.TempDir(), "none")}
+	_, err := transfer.Import(t.Context(), newMemoryStore(), bytes.NewReader(history(t)), transfer.Auto, o)
+	if err == nil || !strings.Contains(err.Error(), "make a temporary file for the import") {
+		t.Errorf("the error is %v", err)
 	}
 }
 

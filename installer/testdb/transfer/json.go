@@ -187,18 +187,15 @@ func (in *input) peekToken() (byte, error) {
 func (in *input) readValue() (json.RawMessage, error) {
 	start := in.offset
 	var value []byte
-	for depth, inString := 0, false; ; {
+	for depth := 0; ; {
 		c, err := in.readByte()
-		if errors.Is(err, io.EOF) && depth == 0 && !inString && len(value) > 0 {
+		if errors.Is(err, io.EOF) && depth == 0 && len(value) > 0 {
 			return value, nil
 		}
 		if err != nil {
 			return nil, in.failure(err)
 		}
-		if len(value) >= maxJSON {
-			return nil, in.wrong(start, "%w; remove it and import again", errSize)
-		}
-		if depth == 0 && !inString && endsValue(c) {
+		if depth == 0 && endsValue(c) {
 			in.unreadByte()
 			if len(value) == 0 {
 				return nil, in.wrong(start, "it is not JSON: a value should stand here, not %q", c)
@@ -206,24 +203,39 @@ func (in *input) readValue() (json.RawMessage, error) {
 			return value, nil
 		}
 		value = append(value, c)
-		switch {
-		case inString && c == '\\':
-			if c, err = in.readByte(); err != nil {
-				return nil, in.failure(err)
+		switch c {
+		case '"':
+			if value, err = in.readString(value); err != nil {
+				return nil, err
 			}
-			value = append(value, c)
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '{' || c == '[':
+		case '{', '[':
 			depth++
-		case c == '}' || c == ']':
+		case '}', ']':
 			depth--
 		}
-		if depth == 0 && !inString && (c == '"' || c == '}' || c == ']') {
+		if len(value) > maxJSON {
+			return nil, in.wrong(start, "%w; remove it and import again", errSize)
+		}
+		if depth == 0 && (c == '"' || c == '}' || c == ']') {
 			return value, nil
 		}
 	}
+}
+
+// readString reads to the end of a string, or to where it is too large.
+func (in *input) readString(value []byte) ([]byte, error) {
+	for escaped := false; len(value) <= maxJSON; {
+		c, err := in.readByte()
+		if err != nil {
+			return nil, in.failure(err)
+		}
+		value = append(value, c)
+		if c == '"' && !escaped {
+			break
+		}
+		escaped = c == '\\' && !escaped
+	}
+	return value, nil
 }
 
 // endsValue says whether a character ends a number or a word.

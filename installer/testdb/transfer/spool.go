@@ -38,7 +38,7 @@ type entry struct {
 func newSpool(folder string) (*spool, error) {
 	file, err := os.CreateTemp(folder, "xtci-import-*")
 	if err != nil {
-		return nil, fmt.Errorf("make a temporary file for the import: %w", err)
+		return nil, fmt.Errorf("make a temporary file for the import (TMPDIR says where): %w", err)
 	}
 	return &spool{file: file, w: bufio.NewWriterSize(file, 1<<20), entries: map[testdb.Collection][]entry{}}, nil
 }
