@@ -8,8 +8,10 @@ import (
 	"github.com/anuket-project/xtci/installer/testdb"
 )
 
-// Count counts the documents that a query matches. For all of them, for one
-// searched field, and for a range of dates it reads counters.
+// Count counts the documents that a query matches. All of them, those of a
+// range of dates, and those with one value of a searched field (beside others
+// that all documents have) are counted already. Otherwise it goes through
+// those with the rarest value, or of the range.
 func (s *Store) Count(ctx context.Context, c testdb.Collection, q testdb.Query) (int, error) {
 	t, err := tableOf(c)
 	if err != nil {
@@ -24,40 +26,59 @@ func (s *Store) Count(ctx context.Context, c testdb.Collection, q testdb.Query) 
 
 func (s *Store) count(ctx context.Context, t table, q testdb.Query) (int64, error) {
 	dated := q.From != nil || q.To != nil
-	switch {
-	case t.shared:
-	case len(q.Filters) == 0 && dated:
+	if dated && len(q.Filters) == 0 && !t.shared {
 		return s.countRange(ctx, t, q)
-	case len(q.Filters) == 0:
-		return s.counter(ctx, t, everything, "")
-	case len(q.Filters) == 1 && !dated && slices.Contains(t.columns, q.Filters[0].Path):
-		return s.counter(ctx, t, q.Filters[0].Path, searched(q.Filters[0].Value))
+	}
+	sel, err := s.selection(ctx, t, q, true)
+	if err != nil || sel.none {
+		return 0, err
 	}
 	var n int64
-	sel, err := s.selection(ctx, t, q, true)
 	switch {
-	case err != nil || sel.none:
 	case sel.left != nil:
 		q.Limit, q.Offset = 0, 0
 		err = s.find(ctx, t, q, func(testdb.Document) bool { n++; return true })
+	case t.shared || dated:
+		n, err = s.countRows(ctx, sel)
+	case len(sel.counts) == 0:
+		n = sel.all
+	case len(sel.counts) == 1 || sel.counts[1] == sel.all: // the others match always
+		n = sel.counts[0]
 	default:
-		err = s.reader.QueryRowContext(ctx, s.d.sql(`SELECT count(*) FROM `+sel.from(s.d)), sel.args...).Scan(&n)
+		n, err = s.countRows(ctx, sel)
 	}
 	return n, err
 }
 
-// counter returns how many documents have that value in that field. Dates
-// have no counters of their own: their index tells, few being the same.
-func (s *Store) counter(ctx context.Context, t table, field, value string) (int64, error) {
-	var n int64
-	var err error
-	if field == startDate {
-		err = s.reader.QueryRowContext(ctx, s.d.sql(`SELECT count(*) FROM `+t.name+` WHERE start_date = ?`), s.d.text(value)).Scan(&n)
-	} else {
-		err = s.reader.QueryRowContext(ctx, s.d.sql(`SELECT CAST(coalesce(sum(n), 0) AS BIGINT) FROM counters WHERE collection = ? AND field = ? AND value = ?`),
-			s.d.text(string(t.collection)), s.d.text(field), s.d.text(value)).Scan(&n)
-	}
+func (s *Store) countRows(ctx context.Context, sel selection) (n int64, err error) {
+	err = s.reader.QueryRowContext(ctx, s.d.sql(`SELECT count(*) FROM `+sel.from(s.d)), sel.args...).Scan(&n)
 	return n, err
+}
+
+// counters returns how many documents there are in all, and how many have
+// each of the values, at one moment. Dates have no counters of their own:
+// their index tells, few being the same.
+func (s *Store) counters(ctx context.Context, t table, values []testdb.Filter) ([]int64, error) {
+	statement, args := `SELECT `, []any{}
+	for i, v := range append([]testdb.Filter{{Path: everything}}, values...) {
+		if i > 0 {
+			statement += `, `
+		}
+		if v.Path == startDate {
+			statement += `(SELECT count(*) FROM ` + t.name + ` WHERE start_date = ?)`
+			args = append(args, s.d.text(v.Value))
+			continue
+		}
+		statement += `coalesce((SELECT n FROM counters WHERE collection = ? AND field = ? AND value = ?), 0)`
+		args = append(args, s.d.text(string(t.collection)), s.d.text(v.Path), s.d.text(v.Value))
+	}
+	counts := make([]int64, 1+len(values))
+	into := make([]any, len(counts))
+	for i := range counts {
+		into[i] = &counts[i]
+	}
+	err := s.reader.QueryRowContext(ctx, s.d.sql(statement), args...).Scan(into...)
+	return counts, err
 }
 
 // countRange counts by days what lies between the first and the last day of a

@@ -17,13 +17,13 @@ var migrationFiles embed.FS
 // migrate brings the schema up to date: the files of the dialect in the order
 // of their numbers, 1 and up without a gap, each in a transaction of its own,
 // never back. Processes that do so at the same time wait for each other.
-func migrate(ctx context.Context, db *sql.DB, d dialect) error {
-	files, err := fs.Glob(migrationFiles, d.migrations()+"/*.sql")
+func migrate(ctx context.Context, db *sql.DB, d dialect, files fs.FS) error {
+	steps, err := fs.Glob(files, d.migrations()+"/*.sql")
 	if err != nil {
 		return err
 	}
 	for {
-		more, err := migrateOnce(ctx, db, d, files)
+		more, err := migrateOnce(ctx, db, d, files, steps)
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func migrate(ctx context.Context, db *sql.DB, d dialect) error {
 }
 
 // migrateOnce takes the next step, if there is one.
-func migrateOnce(ctx context.Context, db *sql.DB, d dialect, files []string) (more bool, err error) {
+func migrateOnce(ctx context.Context, db *sql.DB, d dialect, files fs.FS, steps []string) (more bool, err error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return false, err
@@ -54,17 +54,17 @@ func migrateOnce(ctx context.Context, db *sql.DB, d dialect, files []string) (mo
 		return false, err
 	}
 	switch {
-	case version > len(files):
-		return false, fmt.Errorf("it was made by a newer xtci: its schema has version %d, this xtci knows %d; use the newer one", version, len(files))
-	case version == len(files):
+	case version > len(steps):
+		return false, fmt.Errorf("it was made by a newer xtci: its schema has version %d, this xtci knows %d; use the newer one", version, len(steps))
+	case version == len(steps):
 		return false, nil
 	}
-	name := files[version]
+	name := steps[version]
 	number, _, _ := strings.Cut(path.Base(name), "_")
 	if n, err := strconv.Atoi(number); err != nil || n != version+1 {
 		return false, fmt.Errorf("schema step %s should have the number %d", name, version+1)
 	}
-	statements, err := migrationFiles.ReadFile(name)
+	statements, err := fs.ReadFile(files, name)
 	if err != nil {
 		return false, err
 	}

@@ -9,17 +9,34 @@ import (
 
 // A model says what a query answers, in the plainest way: documents in the
 // order of their insertion, decoded and compared one by one.
-type model []testdb.Document
+type model []entry
+
+type entry struct {
+	doc    testdb.Document
+	object map[string]any
+}
+
+func newEntry(doc testdb.Document) entry {
+	var object map[string]any
+	if err := json.Unmarshal(doc.Body, &object); err != nil {
+		return entry{} // which nothing finds
+	}
+	return entry{doc, object}
+}
+
+func (m model) docs() []testdb.Document {
+	return m.find(testdb.Query{})
+}
 
 func (m model) find(q testdb.Query) []testdb.Document {
 	var found []testdb.Document
 	for i := range m {
-		doc := m[i]
+		e := m[i]
 		if q.Newest {
-			doc = m[len(m)-1-i]
+			e = m[len(m)-1-i]
 		}
-		if selects(q, doc.Body) {
-			found = append(found, doc)
+		if selects(q, e.object) {
+			found = append(found, e.doc)
 		}
 	}
 	found = found[min(q.Offset, len(found)):]
@@ -34,12 +51,8 @@ func (m model) count(q testdb.Query) int {
 	return len(m.find(q))
 }
 
-// selects decodes a body and compares it with a query.
-func selects(q testdb.Query, body []byte) bool {
-	var object map[string]any
-	if err := json.Unmarshal(body, &object); err != nil {
-		return false
-	}
+// selects compares a decoded body with a query.
+func selects(q testdb.Query, object map[string]any) bool {
 	for _, f := range q.Filters {
 		if !hasText(object, f.Path, f.Value) {
 			return false
@@ -77,10 +90,7 @@ func (m model) campaigns() []testdb.CampaignRow {
 	var list []testdb.CampaignRow
 	place := map[string]int{}
 	for i := range m {
-		var r map[string]any
-		if json.Unmarshal(m[len(m)-1-i].Body, &r) != nil {
-			continue
-		}
+		r := m[len(m)-1-i].object
 		tag, _ := r["build_tag"].(string)
 		if tag == "" {
 			continue

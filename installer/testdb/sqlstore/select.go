@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"math"
 	"slices"
 	"strings"
 
@@ -26,6 +25,10 @@ type selection struct {
 	where []string
 	args  []any
 	index string // the column whose index is read; "" is the order of insertion
+	// all is how many documents there are, and counts how many have each
+	// value that is asked for, the fewest first: all read at one moment.
+	all    int64
+	counts []int64
 	// left says whether a body satisfies what SQL did not look at; nil is
 	// nothing left.
 	left func(body []byte) bool
@@ -43,22 +46,33 @@ func (s *Store) selection(ctx context.Context, t table, q testdb.Query, counting
 		}
 		return sel, nil
 	}
-	fewest := int64(math.MaxInt64)
+	var indexed []testdb.Filter
 	for _, f := range q.Filters {
 		if !slices.Contains(t.columns, f.Path) {
 			left = append(left, f)
 			continue
 		}
-		value := searched(f.Value)
-		n, err := s.counter(ctx, t, f.Path, value)
-		if err != nil {
-			return sel, err
+		f.Value = searched(f.Value)
+		switch i := slices.IndexFunc(indexed, func(other testdb.Filter) bool { return other.Path == f.Path }); {
+		case i < 0:
+			indexed = append(indexed, f)
+			sel.add(f.Path+` = ?`, s.d.text(f.Value))
+		case indexed[i] != f: // a field has one value
+			sel.none = true
 		}
+	}
+	counts, err := s.counters(ctx, t, indexed)
+	if err != nil {
+		return sel, err
+	}
+	sel.all = counts[0]
+	for i, n := range counts[1:] {
 		sel.none = sel.none || n == 0
-		if n < fewest {
-			fewest, sel.index = n, f.Path
+		if sel.index == "" || n < sel.counts[0] {
+			sel.index = indexed[i].Path
 		}
-		sel.add(f.Path+` = ?`, s.d.text(value))
+		sel.counts = append(sel.counts, n)
+		slices.Sort(sel.counts)
 	}
 	if len(left) > 0 {
 		sel.left = func(body []byte) bool { return matchesAll(body, left) }
@@ -67,7 +81,7 @@ func (s *Store) selection(ctx context.Context, t table, q testdb.Query, counting
 		return sel, nil
 	}
 	n, err := s.selectRange(ctx, &sel, q)
-	if n < fewest && (n <= fewInRange || counting) {
+	if (sel.index == "" || n < sel.counts[0]) && (n <= fewInRange || counting) {
 		sel.index = startDate
 	}
 	return sel, err

@@ -72,7 +72,7 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the test DB: %w", err)
 	}
-	if err := migrate(ctx, s.writer, s.d); err != nil {
+	if err := migrate(ctx, s.writer, s.d, migrationFiles); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the test DB %s: %w", s.name, s.explain(err)), s.reader.Close(), s.writer.Close())
 	}
 	s.prepared = map[string]*sql.Stmt{}
