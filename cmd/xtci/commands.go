@@ -12,6 +12,8 @@ func (a *app) commands() []*cobra.Command {
 		newChecksCmd(a),
 		newCatalogCmd(a),
 		newKeysCmd(a),
+		newServeCmd(a),
+		newTestDBCmd(a),
 		newVersionCmd(a),
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -25,6 +26,9 @@ type Options struct {
 	// ArchiveURL returns where the archive of a build tag is, on the web or
 	// on this server; nil or "" is nowhere.
 	ArchiveURL func(buildTag string) string
+	// FilesURL is what relative links of results are relative to, such as
+	// https://files.example/; nil is the page they are on.
+	FilesURL *url.URL
 	// Logger gets what goes wrong; nil drops it.
 	Logger *slog.Logger
 }
@@ -81,15 +85,32 @@ func New(store testdb.Store, o Options) (http.Handler, error) {
 	return s.routes(), nil
 }
 
+// Patterns of http.ServeMux for what New's handler shows.
+const (
+	homePattern     = "/{$}"
+	campaignPattern = "/campaigns/{tag}"
+	resultPattern   = "/results/{id}"
+	searchPattern   = "/search"
+	apiPattern      = "/openapi"
+	apiFilePattern  = "/openapi.json"
+	stylePattern    = "/style.css"
+)
+
+// Patterns are all patterns of http.ServeMux that New's handler has a page
+// for, to mount it beside others.
+func Patterns() []string {
+	return []string{homePattern, campaignPattern, resultPattern, searchPattern, apiPattern, apiFilePattern, stylePattern}
+}
+
 func (s *site) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/{$}", s.page(s.home))
-	mux.Handle("/campaigns/{tag}", s.page(s.campaign))
-	mux.Handle("/results/{id}", s.page(s.result))
-	mux.Handle("/search", s.page(s.search))
-	mux.Handle("/openapi", s.page(s.showAPI))
-	mux.Handle("/openapi.json", s.file(openAPI, "application/json"))
-	mux.Handle("/style.css", s.file(s.style, "text/css; charset=utf-8"))
+	mux.Handle(homePattern, s.page(s.home))
+	mux.Handle(campaignPattern, s.page(s.campaign))
+	mux.Handle(resultPattern, s.page(s.result))
+	mux.Handle(searchPattern, s.page(s.search))
+	mux.Handle(apiPattern, s.page(s.showAPI))
+	mux.Handle(apiFilePattern, s.file(openAPI, "application/json"))
+	mux.Handle(stylePattern, s.file(s.style, "text/css; charset=utf-8"))
 	mux.Handle("/", s.page(func(*http.Request) (view, error) { return view{}, errNoPage }))
 	return mux
 }
