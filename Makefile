@@ -37,7 +37,7 @@ fuzz: ## fuzz every parser of outside input, 20 s each
 	@sh tools/fuzz.sh 20s
 
 golden: ## write the golden files anew
-	CGO_ENABLED=0 $(GO) test ./cmd/... ./artifacts/... -update
+	CGO_ENABLED=0 $(GO) test ./cmd/... ./artifacts/... ./installer/... -update
 
 clean: ## remove what was built
 	rm -rf bin demo dist
