@@ -200,8 +200,12 @@ type caseRow struct {
 
 // Badge is what the case came to.
 func (c caseRow) Badge() badge {
-	if c.Newest == nil {
-		return missing()
+	switch {
+	case c.Newest != nil:
+	case c.Case != nil && c.Case.Mandatory:
+		return badge{"warn", "∅", "missing"}
+	default:
+		return badge{"none", "∅", "none"}
 	}
 	return c.Newest.Badge()
 }

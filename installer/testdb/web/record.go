@@ -84,6 +84,3 @@ func (r record) Badge() badge {
 
 // A badge is a status: a word and a symbol, and a colour as well.
 type badge struct{ Kind, Symbol, Word string }
-
-// missing is the badge of a case without a record.
-func missing() badge { return badge{"none", "∅", "missing"} }

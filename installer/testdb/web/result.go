@@ -56,7 +56,7 @@ func (s *site) result(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	content.Links, content.Left = linksOf(details)
+	content.Links, content.Left = s.linksOf(details)
 	if details != nil {
 		content.Details, content.Whole = pretty(details, maxDetails)
 	}
@@ -65,7 +65,7 @@ func (s *site) result(r *http.Request) (view, error) {
 
 // linksOf returns the links that Xtesting put into the details of a result
 // (spec/testapi-xtesting.md, b.5), and how many more there are.
-func linksOf(details json.RawMessage) (links []link, left int) {
+func (s *site) linksOf(details json.RawMessage) (links []link, left int) {
 	var has struct {
 		Links []text `json:"links"`
 	}
@@ -74,7 +74,19 @@ func linksOf(details json.RawMessage) (links []link, left int) {
 	}
 	left = max(0, len(has.Links)-maxLinks)
 	for _, address := range has.Links[:len(has.Links)-left] {
-		links = append(links, link{string(address), safeLink(string(address))})
+		links = append(links, link{string(address), s.resolve(safeLink(string(address)))})
 	}
 	return links, left
+}
+
+// resolve makes a relative link one to the files of the campaigns.
+func (s *site) resolve(address string) string {
+	if s.options.FilesURL == nil || address == "" {
+		return address
+	}
+	to, err := s.options.FilesURL.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return to.String()
 }

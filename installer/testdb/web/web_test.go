@@ -84,7 +84,7 @@ func TestGolden(t *testing.T) {
 	s := sample(t)
 	h := handler(t, s, Options{ArchiveURL: archives})
 	for name, path := range everyPage(t, s) {
-		got := get(t, h, path).Body.Bytes()
+		got := regexp.MustCompile(`style\.css\?v=[0-9a-f]{16}`).ReplaceAll(get(t, h, path).Body.Bytes(), []byte("style.css?v=DIGEST"))
 		file := filepath.Join("testdata", name+".html")
 		if *update {
 			if err := os.WriteFile(file, got, 0o644); err != nil {
@@ -309,10 +309,10 @@ func TestCampaign(t *testing.T) {
 	h := handler(t, s, Options{ArchiveURL: archives})
 	page := get(t, h, "/campaigns/daily-v1.23-functest-12").Body.String()
 	for holds, want := range map[string]string{
-		"<bdi>sig_network</bdi>": "sig_network smoke ✗ FAIL 2026-11-21 19:58:33 2026-11-21 20:18:37 20 min 4 s Result of sig_network",
-		"<bdi>k8s_quick</bdi>":   "k8s_quick healthcheck, not mandatory ✓ PASS 2026-11-21 18:03:27 2026-11-21 18:04:07 40 s Result of k8s_quick",
-		"smoke</span></th>\n<td><span class=\"badge fail\"><span class=\"symbol\" aria-hidden=\"true\">✗</span> <bdi>FAIL</bdi></span></td>\n<td class=\"when\" data-label=\"Started\"><bdi>2026-11-22 01:00:00": "sig_auth smoke ✗ FAIL 2026-11-22 01:00:00 2026-11-22 01:07:30 7 min 30 s Result of sig_auth",
-		"earlier record": "sig_auth , earlier record ✓ PASS 2026-11-21 19:07:57 2026-11-21 19:23:10 15 min 13 s Result , earlier, of sig_auth",
+		"<bdi>sig_network</bdi></a>": "sig_network smoke ✗ FAIL 2026-11-21 19:58:33 2026-11-21 20:18:37 20 min 4 s",
+		"<bdi>k8s_quick</bdi></a>":   "k8s_quick healthcheck, not mandatory ✓ PASS 2026-11-21 18:03:27 2026-11-21 18:04:07 40 s",
+		"smoke</span></th>\n<td><span class=\"badge fail\"><span class=\"symbol\" aria-hidden=\"true\">✗</span> <bdi>FAIL</bdi></span></td>\n<td class=\"when\" data-label=\"Started\"><bdi>2026-11-22 01:00:00": "sig_auth smoke ✗ FAIL 2026-11-22 01:00:00 2026-11-22 01:07:30 7 min 30 s",
+		"earlier record": "sig_auth , earlier record ✓ PASS 2026-11-21 19:07:57 2026-11-21 19:23:10 15 min 13 s",
 	} {
 		if diff := cmp.Diff(want, row(t, page, holds)); diff != "" {
 			t.Errorf("row with %s (-want +got):\n%s", holds, diff)
@@ -455,10 +455,29 @@ func TestLinksOf(t *testing.T) {
 		`null`: nil, `7`: nil, `[]`: nil, `"x"`: nil, `{}`: nil, `{"links": "x"}`: nil, `{"links": null}`: nil, ``: nil,
 		`{"links": ["http://a/b", 7, null]}`: {{"http://a/b", "http://a/b"}, {"7", "7"}, {"", ""}},
 	} {
-		got, left := linksOf([]byte(details))
+		got, left := (&site{}).linksOf([]byte(details))
 		if diff := cmp.Diff(want, got); diff != "" || left != 0 {
 			t.Errorf("linksOf(%s) leaves %d (-want +got):\n%s", details, left, diff)
 		}
+	}
+}
+
+func TestRelativeLinks(t *testing.T) {
+	t.Parallel()
+	files, err := url.Parse("http://192.0.2.10:8181/files/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{options: Options{FilesURL: files}}
+	got, _ := s.linksOf([]byte(`{"links": ["tag/job-1/a b.log", "/x", "https://example.org/y", "javascript:z"]}`))
+	want := []link{
+		{"tag/job-1/a b.log", "http://192.0.2.10:8181/files/tag/job-1/a%20b.log"},
+		{"/x", "http://192.0.2.10:8181/x"},
+		{"https://example.org/y", "https://example.org/y"},
+		{"javascript:z", ""},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("links (-want +got):\n%s", diff)
 	}
 }
 
