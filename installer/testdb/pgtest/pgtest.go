@@ -92,7 +92,9 @@ func (s *Server) run(ctx context.Context, t testing.TB, owner *syscall.Credentia
 		if err := server.Process.Signal(syscall.SIGINT); err != nil {
 			t.Errorf("stop PostgreSQL: %v", err)
 		}
-		<-ended
+		if err := <-ended; err != nil {
+			t.Errorf("PostgreSQL did not stop in order: %v\n%s", err, log.String())
+		}
 	})
 	db, err := sql.Open("pgx", s.url("postgres"))
 	if err != nil {

@@ -3,14 +3,19 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/anuket-project/xtci/installer/testdb"
 	"github.com/anuket-project/xtci/installer/testdb/pgtest"
@@ -165,8 +170,8 @@ func TestOneFailureInATransaction(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	writes[1].given = ctx.Err
-	// The writer of the store waits meanwhile: it has one connection.
-	s.commit(writes)
+	// The writer of the store has nothing to do meanwhile.
+	s.commit(t.Context(), writes)
 	for i, w := range writes {
 		want := map[int]error{1: context.Canceled, 3: own}[i]
 		if err := <-w.done; !errors.Is(err, want) {
@@ -209,4 +214,24 @@ func logSize(t *testing.T, s *Store) int64 {
 		t.Fatal(err)
 	}
 	return log.Size()
+}
+
+// FuzzMembers reads anything; what is JSON it reads as the decoder does.
+func FuzzMembers(f *testing.F) {
+	for _, seed := range []string{``, `{`, `{"a"`, `{"a":`, `{"a":}`, `{"a":]`, `{"a" 1}`, `{"a":"\`, `{"\`, `[1]`, `{"a":{"b":[1,"}"]},"c" : null , "d":-1.5e3}`, `{"\u00e4\"":"\\"}`, `{"a":1,}`, `{"a":1"b":2}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, object []byte) {
+		got := map[string]json.RawMessage{}
+		for name, value := range members(object) {
+			got[name] = slices.Clone(value)
+		}
+		var want map[string]json.RawMessage
+		if !utf8.Valid(object) || json.Unmarshal(object, &want) != nil || want == nil {
+			return
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("members of %q (-want +got):\n%s", object, d)
+		}
+	})
 }

@@ -106,7 +106,7 @@ func victim(path, round string) error {
 					failed <- err
 					return
 				}
-				if _, err := fmt.Println(id); err != nil {
+				if _, err := fmt.Fprintln(os.Stdout, id); err != nil {
 					failed <- err
 					return
 				}

@@ -11,8 +11,7 @@ import (
 func TestMain(m *testing.M) {
 	if path := os.Getenv(victimEnv); path != "" {
 		if err := victim(path, os.Getenv(victimRoundEnv)); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+			fmt.Fprintln(os.Stderr, err) // which the test does not expect
 		}
 		return
 	}

@@ -97,7 +97,7 @@ func create(path string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name()) //nolint:errcheck // an empty file
+	defer os.Remove(f.Name())
 	if err := f.Close(); err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (f *sqliteFile) full(err error) bool {
 	case c&0xff == sqlite3.SQLITE_IOERR:
 		// A quota and a failing fsync come without their reason.
 		var disk syscall.Statfs_t
-		return syscall.Statfs(filepath.Dir(f.path), &disk) == nil && disk.Bavail*uint64(disk.Bsize) < fullBelow //nolint:unconvert // signed on some systems
+		return syscall.Statfs(filepath.Dir(f.path), &disk) == nil && disk.Bavail*uint64(disk.Bsize) < fullBelow
 	default:
 		return false
 	}
@@ -209,7 +209,7 @@ func (f *sqliteFile) backup(ctx context.Context, file string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(part.Name()) //nolint:errcheck // it is gone, or nobody's
+	defer os.Remove(part.Name())
 	if err := part.Close(); err != nil {
 		return err
 	}

@@ -26,7 +26,8 @@ func TestAClosedStoreLeavesNothingRunning(t *testing.T) {
 		s, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "test.db"))
 		check(t, err, nil)
 		check(t, s.Insert(t.Context(), testdb.Results, result(i, nil)), nil)
-		for range s.Find(t.Context(), testdb.Results, testdb.Query{}) {
+		for _, err := range s.Find(t.Context(), testdb.Results, testdb.Query{}) {
+			check(t, err, nil)
 			break
 		}
 		check(t, s.Close(), nil)

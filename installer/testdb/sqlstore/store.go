@@ -79,7 +79,7 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	s.writes = make(chan *write)
 	s.closing = make(chan struct{})
 	s.written = make(chan struct{})
-	go s.writeLoop()
+	go s.writeLoop(context.WithoutCancel(ctx))
 	return s, nil
 }
 

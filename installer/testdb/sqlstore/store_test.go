@@ -248,12 +248,28 @@ func randomResult(random *rand.Rand) map[string]any {
 
 func randomQuery(random *rand.Rand) testdb.Query {
 	filters := []testdb.Filter{
-		{Path: "pod_name", Value: "p1"}, {Path: "project_name", Value: "functest"}, {Path: "case_name", Value: "c2"}, {Path: "build_tag", Value: "t1"},
-		{Path: "build_tag", Value: "t2"}, {Path: "build_tag", Value: ""}, {Path: "version", Value: "7"}, {Path: "version", Value: "none"},
-		{Path: "installer", Value: "unknown"}, {Path: "scenario", Value: "s1"}, {Path: "criteria", Value: "PASS"}, {Path: "start_date", Value: ""},
-		{Path: "start_date", Value: "2026-01-05"}, {Path: "stop_date", Value: "2026-02-01 00:00:00"}, {Path: "details", Value: "text"},
-		{Path: "details.k", Value: "x"}, {Path: "details.k", Value: "line\nbreak"}, {Path: "details.a.b", Value: "x"}, {Path: "details..", Value: "x"},
-		{Path: `details.q"`, Value: "x"}, {Path: "foo", Value: "bar"}, {Path: "", Value: ""},
+		{Path: "pod_name", Value: "p1"},
+		{Path: "project_name", Value: "functest"},
+		{Path: "case_name", Value: "c2"},
+		{Path: "build_tag", Value: "t1"},
+		{Path: "build_tag", Value: "t2"},
+		{Path: "build_tag", Value: ""},
+		{Path: "version", Value: "7"},
+		{Path: "version", Value: "none"},
+		{Path: "installer", Value: "unknown"},
+		{Path: "scenario", Value: "s1"},
+		{Path: "criteria", Value: "PASS"},
+		{Path: "start_date", Value: ""},
+		{Path: "start_date", Value: "2026-01-05"},
+		{Path: "stop_date", Value: "2026-02-01 00:00:00"},
+		{Path: "details", Value: "text"},
+		{Path: "details.k", Value: "x"},
+		{Path: "details.k", Value: "line\nbreak"},
+		{Path: "details.a.b", Value: "x"},
+		{Path: "details..", Value: "x"},
+		{Path: `details.q"`, Value: "x"},
+		{Path: "foo", Value: "bar"},
+		{Path: "", Value: ""},
 	}
 	dates := []string{"", "2026", "2026-01", "2026-01-05", "2026-01-05 10:00:00", "2026-02-10", "2026-02-10 12", "2027", "abc", "a", "ü", "zzzzzzzzzzzzzz"}
 	q := testdb.Query{Newest: random.IntN(2) == 0}
@@ -323,12 +339,12 @@ func testWalk(t *testing.T, dsn string) {
 	insertAll(t, s, m.docs())
 	for _, newest := range []bool{false, true} {
 		seen := 0
-		for doc, err := range s.Find(ctx, testdb.Results, testdb.Query{Newest: newest}) {
+		for _, err := range s.Find(ctx, testdb.Results, testdb.Query{Newest: newest}) {
 			check(t, err, nil)
 			if seen++; seen%100 == 1 {
 				// Neither does the walk stop the writer, nor is it given what is new.
-				doc = result(10_000+seen+map[bool]int{true: 5000}[newest], nil)
-				check(t, s.Insert(ctx, testdb.Results, doc), nil)
+				n := 10_000 + seen + map[bool]int{true: 5000}[newest]
+				check(t, s.Insert(ctx, testdb.Results, result(n, nil)), nil)
 			}
 		}
 		want := len(m)
@@ -337,7 +353,8 @@ func testWalk(t *testing.T, dsn string) {
 		}
 		diff(t, fmt.Sprint("documents, newest first: ", newest), want, seen)
 	}
-	for range s.Find(ctx, testdb.Results, testdb.Query{}) {
+	for _, err := range s.Find(ctx, testdb.Results, testdb.Query{}) {
+		check(t, err, nil)
 		break // and one that is left is no trouble
 	}
 }

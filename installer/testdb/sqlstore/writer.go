@@ -29,8 +29,9 @@ type write struct {
 	bytes int
 	// apply makes the change. If it returns testdb.ErrExists or ErrNotFound,
 	// it has changed nothing.
-	apply func(context.Context, *batch) error
-	done  chan error
+	apply  func(context.Context, *batch) error
+	answer error
+	done   chan error
 }
 
 // write hands a change to the writer and waits until it is on disk. After an
@@ -57,12 +58,12 @@ func (s *Store) write(ctx context.Context, bytes int, apply func(context.Context
 
 // writeLoop is the one that writes. It ends when the store is being closed,
 // after what it has begun.
-func (s *Store) writeLoop() {
+func (s *Store) writeLoop(ctx context.Context) {
 	defer close(s.written)
 	for {
 		select {
 		case first := <-s.writes:
-			s.commit(s.gather(first))
+			s.commit(ctx, s.gather(first))
 		case <-s.closing:
 			return
 		}
@@ -83,66 +84,76 @@ func (s *Store) gather(first *write) []*write {
 	return writes
 }
 
-// commit makes the changes in one transaction. If that fails, each gets its
-// own, so that none fails for another's sake.
-func (s *Store) commit(writes []*write) {
-	ctx, cancel := context.WithTimeout(context.Background(), writeTimeout)
+// commit makes the changes in one transaction, and answers them. If it fails
+// by one of them, each gets its own: none fails for another's sake.
+func (s *Store) commit(ctx context.Context, writes []*write) {
+	bounded, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	answers, err := s.transact(ctx, writes)
-	if err != nil && len(writes) > 1 && s.d.undone(err) {
-		for _, w := range writes {
-			s.commit([]*write{w})
+	tx, err := s.begin(bounded)
+	if err == nil {
+		err = s.transact(bounded, tx, writes)
+		if err != nil && len(writes) > 1 && s.d.undone(err) {
+			for _, w := range writes {
+				s.commit(ctx, []*write{w})
+			}
+			return
 		}
-		return
 	}
-	for i, w := range writes {
+	for _, w := range writes {
 		if err != nil {
-			w.done <- s.explain(err)
-		} else {
-			w.done <- answers[i]
+			w.answer = s.explain(err)
 		}
+		w.done <- w.answer
 	}
 	if err == nil {
-		s.d.committed(ctx, s.writer)
+		s.d.committed(bounded, s.writer)
 	}
 }
 
-// transact runs one transaction. It returns what becomes of each change, or
-// why there is none of them.
-func (s *Store) transact(ctx context.Context, writes []*write) ([]error, error) {
+// begin begins a transaction, the only one that writes.
+func (s *Store) begin(ctx context.Context) (*sql.Tx, error) {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	defer tx.Rollback() //nolint:errcheck // it does nothing after a commit, and there is nothing to undo else
 	if lock := s.d.lock(); lock != "" {
 		if _, err := tx.ExecContext(ctx, lock); err != nil {
-			return nil, err
+			return nil, errors.Join(err, tx.Rollback())
 		}
 	}
+	return tx, nil
+}
+
+// transact makes the changes, notes the answer of each, and commits.
+func (s *Store) transact(ctx context.Context, tx *sql.Tx, writes []*write) error {
+	defer tx.Rollback() //nolint:errcheck // it does nothing after a commit, and there is nothing to undo else
 	b := &batch{s: s, tx: tx}
-	answers, changed := make([]error, len(writes)), false
-	for i, w := range writes {
-		if answers[i] = w.given(); answers[i] != nil {
+	changed := false
+	for _, w := range writes {
+		if w.answer = w.given(); w.answer != nil {
 			continue
 		}
-		err := w.apply(ctx, b)
-		if err != nil && !errors.Is(err, testdb.ErrExists) && !errors.Is(err, testdb.ErrNotFound) {
-			return nil, err
+		w.answer = w.apply(ctx, b)
+		if w.answer == nil {
+			changed = true
+		} else if !errors.Is(w.answer, testdb.ErrExists) && !errors.Is(w.answer, testdb.ErrNotFound) {
+			return w.answer
 		}
-		answers[i], changed = err, changed || err == nil
 	}
 	if !changed {
-		return answers, nil
+		return nil
 	}
 	if err := b.tally.flush(ctx, b); err != nil {
-		return nil, err
+		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return nil, err
+		if !s.d.undone(err) {
+			return fmt.Errorf("it is not known whether it was stored: %w", err)
+		}
+		return err
 	}
 	s.prepare(ctx, b.fresh)
-	return answers, nil
+	return nil
 }
 
 // A batch is the transaction that changes are made in.
