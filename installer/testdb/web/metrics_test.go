@@ -235,14 +235,28 @@ func TestMetricsOfRequests(t *testing.T) {
 func TestMetricsOfTheServer(t *testing.T) {
 	t.Parallel()
 	m := NewMetrics("v1")
-	h := m.Wrap(testdb.NewServer(newMemStore(), testdb.Options{Routes: map[string]http.Handler{"GET /metrics": m}}))
-	for _, path := range []string{"/api/v1/pods/a", "/api/v1/pods/b", "/api/v1/results", "/metrics"} {
+	s := sample(t)
+	routes := map[string]http.Handler{"/metrics": m}
+	for _, pattern := range Patterns() {
+		routes[pattern] = handler(t, s, Options{})
+	}
+	h := m.Wrap(testdb.NewServer(s, testdb.Options{Routes: routes}))
+	for _, path := range []string{"/api/v1/pods/a", "/api/v1/pods/b", "/api/v1/results", "/metrics", "/campaigns/running", "/campaigns/x", "/"} {
 		get(t, h, path)
+	}
+	for name, path := range everyPage(t, s) {
+		alone, mounted := get(t, handler(t, s, Options{}), path), get(t, testdb.NewServer(s, testdb.Options{Routes: routes}), path)
+		if name != "not-found" && alone.Body.String() != mounted.Body.String() {
+			t.Errorf("%s is another page in the server", path)
+		}
 	}
 	want := map[string]float64{
 		`xtci_testdb_http_requests_total{route="/api/v1/pods/{name}",method="GET",code="404"}`: 2,
 		`xtci_testdb_http_requests_total{route="/api/v1/results",method="GET",code="200"}`:     1,
 		`xtci_testdb_http_requests_total{route="/metrics",method="GET",code="200"}`:            1,
+		`xtci_testdb_http_requests_total{route="/campaigns/{tag}",method="GET",code="200"}`:    1,
+		`xtci_testdb_http_requests_total{route="/campaigns/{tag}",method="GET",code="404"}`:    1,
+		`xtci_testdb_http_requests_total{route="/{$}",method="GET",code="200"}`:                1,
 	}
 	if diff := cmp.Diff(want, scrape(t, m)["xtci_testdb_http_requests_total"].samples); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
@@ -284,7 +298,10 @@ func TestMetricsOfTheStore(t *testing.T) {
 		t.Errorf("the store's own error does not come through: %v", err)
 	}
 	found := 0
-	for range s.Find(ctx, testdb.Results, testdb.Query{}) {
+	for _, err := range s.Find(ctx, testdb.Results, testdb.Query{}) {
+		if err != nil {
+			t.Error(err)
+		}
 		found++
 	}
 	if found != 2 {
@@ -297,8 +314,10 @@ func TestMetricsOfTheStore(t *testing.T) {
 	_, _ = s.Get(ctx, testdb.Results, "a")
 	_ = s.Replace(ctx, testdb.Pods, "p", testdb.Document{})
 	_ = s.Delete(ctx, testdb.Pods, "p")
-	for range s.Find(ctx, testdb.Results, testdb.Query{}) {
-		found++
+	for _, err := range s.Find(ctx, testdb.Results, testdb.Query{}) {
+		if err == nil {
+			t.Error("the store's own error does not come through")
+		}
 	}
 	_, _ = s.Count(ctx, testdb.Results, testdb.Query{})
 	_, _ = s.Campaigns(ctx, testdb.CampaignQuery{})
