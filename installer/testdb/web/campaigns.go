@@ -156,14 +156,16 @@ func (s *site) home(r *http.Request) (view, error) {
 		Archives  bool
 		Rows      []campaignRow
 		Pages     pages
-	}{Release: s.options.Catalog.Release, Mandatory: records{}.tally(s.options.Catalog).Mandatory, Archives: s.options.ArchiveURL != nil, Pages: list}
+	}{Release: s.options.Catalog.Release, Mandatory: records{}.tally(s.options.Catalog).Mandatory, Pages: list}
 	budget := maxRead
 	for _, row := range rows {
 		read, err := s.read(r.Context(), row.BuildTag, &budget)
 		if err != nil {
 			return view{}, err
 		}
-		content.Rows = append(content.Rows, campaignRow{row, elapsed(row.Started, row.Stopped), read.tally(s.options.Catalog), s.archive(row.BuildTag)})
+		archive := s.archive(row.BuildTag)
+		content.Archives = content.Archives || archive != ""
+		content.Rows = append(content.Rows, campaignRow{row, elapsed(row.Started, row.Stopped), read.tally(s.options.Catalog), archive})
 	}
 	return view{page: "home", Title: "Campaigns", Content: content}, nil
 }

@@ -271,8 +271,10 @@ func TestHome(t *testing.T) {
 	if page := get(t, handler(t, newMemStore(), Options{}), "/").Body.String(); !strings.Contains(page, "No campaign yet") {
 		t.Error("an empty test DB does not say so")
 	}
-	if page := get(t, handler(t, sample(t), Options{}), "/").Body.String(); strings.Contains(page, "Archive</th>") {
-		t.Error("there is a column of archives though nobody knows where they are")
+	for _, nowhere := range []func(string) string{nil, func(string) string { return "" }} {
+		if page := get(t, handler(t, sample(t), Options{ArchiveURL: nowhere}), "/").Body.String(); strings.Contains(page, "Archive</th>") {
+			t.Error("there is a column of archives though nobody knows where they are")
+		}
 	}
 }
 
