@@ -32,12 +32,12 @@ func newServeCmd(a *app) *cobra.Command {
 }
 
 type serveTestDBOptions struct {
-	listen   string
-	db       string
-	with     []string
-	tokens   bool
-	origins  []string
-	archives string
+	listen  string
+	db      string
+	with    []string
+	tokens  bool
+	origins []string
+	files   string
 }
 
 // What the old server does not have, by the names of --with.
@@ -74,7 +74,7 @@ can see it: put it into ~/.pgpass or PGPASSWORD.
 	flags.StringSliceVar(&o.with, "with", nil, "`NAMES` of per-page (pages of up to 1,000 results: per_page=N), health (GET /healthz), metrics (GET /metrics)")
 	flags.BoolVar(&o.tokens, "tokens", false, "demand a token of who writes (xtci testdb token)")
 	flags.StringArrayVar(&o.origins, "cors", nil, "let pages of this `ORIGIN` use the API (may be repeated)")
-	flags.StringVar(&o.archives, "archives", "", "link archives at this `URL`, as http://files.example/; TAG.zip is added")
+	flags.StringVar(&o.files, "files", "", "where archives and files of campaigns are, for links: a `URL` such as http://files.example/")
 	return cmd
 }
 
@@ -121,12 +121,16 @@ func newTestDB(a *app, store testdb.Store, o serveTestDBOptions) (*testdb.Server
 		options.Observe = metrics.Observe
 		options.Routes["GET /metrics"] = metrics
 	}
-	pages, err := web.New(store, web.Options{Catalog: catalog, Logger: a.log, ArchiveURL: func(tag string) string {
-		if o.archives == "" {
-			return ""
+	pageOptions := web.Options{Catalog: catalog, Logger: a.log}
+	if o.files != "" {
+		files, err := url.Parse(strings.TrimSuffix(o.files, "/") + "/")
+		if err != nil || files.Scheme != "http" && files.Scheme != "https" {
+			return nil, usage(fmt.Errorf("--files %s: want a URL such as http://files.example/", o.files))
 		}
-		return strings.TrimSuffix(o.archives, "/") + "/" + url.PathEscape(artifacts.ArchiveName(tag))
-	}})
+		pageOptions.FilesURL = files
+		pageOptions.ArchiveURL = func(tag string) string { return files.JoinPath(artifacts.ArchiveName(tag)).String() }
+	}
+	pages, err := web.New(store, pageOptions)
 	if err != nil {
 		return nil, err
 	}
