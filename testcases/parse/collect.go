@@ -21,6 +21,8 @@ type collector struct {
 	errs     []error
 	names    map[string]int // name to how many checks have it
 	full     bool
+	texts    textBudget
+	found    findingCounts
 }
 
 // add appends a check and returns its place. A name that is taken gets an
@@ -38,9 +40,9 @@ func (c *collector) add(check testcases.Check) int {
 		c.names = map[string]int{}
 	}
 	check.Name = ordinal(c.names, shorten(check.Name, 500))
-	check.Reason = shorten(strings.TrimSpace(check.Reason), maxReason)
-	check.Remedy = shorten(strings.TrimSpace(check.Remedy), maxReason)
-	check.Where = shorten(check.Where, 300)
+	check.Reason = c.texts.keep(strings.TrimSpace(check.Reason), maxReason)
+	check.Remedy = c.texts.keep(strings.TrimSpace(check.Remedy), maxReason)
+	check.Where = c.texts.keep(check.Where, 300)
 	c.evidence.Checks = append(c.evidence.Checks, check)
 	return len(c.evidence.Checks) - 1
 }
@@ -62,9 +64,11 @@ func ordinal(used map[string]int, name string) string {
 }
 
 func (c *collector) find(kind testcases.FindingKind, source testcases.Source, format string, args ...any) {
-	c.evidence.Findings = append(c.evidence.Findings, testcases.Finding{
-		Kind: kind, Text: shorten(fmt.Sprintf(format, args...), maxReason), Source: source,
-	})
+	if c.found.room(kind) {
+		c.evidence.Findings = append(c.evidence.Findings, testcases.Finding{
+			Kind: kind, Text: shorten(fmt.Sprintf(format, args...), maxReason), Source: source,
+		})
+	}
 }
 
 // fact keeps what the files say of the run; nothing when they do not say it.
@@ -111,9 +115,9 @@ func findFiles(in Input, match func(base string) bool) ([]string, error) {
 	return names, nil
 }
 
-// withExtension matches by the end of the name, as ".json".
+// withExtension matches by the end of the name, as ".json", in any case.
 func withExtension(extension string) func(string) bool {
-	return func(base string) bool { return strings.HasSuffix(base, extension) }
+	return func(base string) bool { return strings.HasSuffix(strings.ToLower(base), extension) }
 }
 
 // findLogs returns the logs. A debug log repeats the log of its name and

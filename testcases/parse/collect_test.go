@@ -188,7 +188,7 @@ func TestChecksAreLimited(t *testing.T) {
 	if len(evidence.Checks) != maxChecks || len(unjoin(err)) != 1 {
 		t.Errorf("got %d checks and the error %v", len(evidence.Checks), err)
 	}
-	wantError(t, err, "f:1: more than 200000 checks in one case")
+	wantError(t, err, "f:1: more than 50000 checks in one case")
 }
 
 func TestErrorsAreLimited(t *testing.T) {

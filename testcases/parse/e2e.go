@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/anuket-project/xtci/testcases"
@@ -19,9 +18,7 @@ func parseE2E(in Input) (testcases.Evidence, error) {
 	if err != nil {
 		return testcases.Evidence{}, err
 	}
-	names, err := find(in.Files, func(base string) bool {
-		return strings.Contains(base, "junit") && strings.HasSuffix(base, ".xml")
-	})
+	names, err := find(in.Files, withExtension(".xml"))
 	if err != nil {
 		return testcases.Evidence{}, err
 	}
@@ -47,7 +44,12 @@ type e2eMerge struct {
 	names     Names
 	evidence  testcases.Evidence
 	index     map[string]int // spec to its place in evidence.Checks
+	again     map[int]bool   // places of specs that ran in several files
 	setup     bool           // a set-up or tear-down node failed
+	v2        bool           // a file is of ginkgo v2
+	length    int            // bytes of the names
+	texts     textBudget
+	found     findingCounts
 }
 
 func (m *e2eMerge) readFile(files fs.FS, name string) error {
@@ -58,6 +60,7 @@ func (m *e2eMerge) readFile(files fs.FS, name string) error {
 	defer file.Close()
 	f := e2eFile{merge: m, name: name, seen: map[string]int{}}
 	suite, err := readJUnit(file, f.take)
+	f.takeSuite(suite)
 	if bad, ok := errors.AsType[*Error](err); ok {
 		bad.File = name
 		return bad
@@ -77,19 +80,26 @@ type e2eFile struct {
 	again map[string]int // spec to how many genuine duplicates this file lists
 
 	v2                 bool
-	cases              int // test cases
+	cases, stated      int // test cases, those that state their status
 	executed, withdrew int // specs that passed or failed, specs that skipped themselves
 	bad, setup         int // failures and errors, failed set-up nodes
 }
 
 func (f *e2eFile) take(c junitCase) error {
 	f.cases++
-	f.v2 = f.v2 || c.status != ""
+	if c.status != "" {
+		f.stated++
+		f.v2, f.merge.v2 = true, true
+	}
 	name, isSpec := specName(c)
 	check := newE2ECheck(c)
+	check.Reason, check.Where = f.merge.texts.keep(check.Reason, maxReason), f.merge.texts.keep(check.Where, 300)
 	check.Source = testcases.Source{File: f.name, Line: c.line}
 	if len(f.merge.evidence.Checks) >= maxChecks {
 		return fmt.Errorf("more than %d test cases in one suite", maxChecks)
+	}
+	if f.merge.length > maxNames {
+		return fmt.Errorf("the names of the test cases take more than %d MiB", maxNames>>20)
 	}
 	if !isSpec {
 		f.takeNode(name, check)
@@ -97,13 +107,14 @@ func (f *e2eFile) take(c junitCase) error {
 	}
 	check.Name = f.merge.names.share(name)
 	f.classify(&check)
-	if check.Status == testcases.StatusFail || check.Status == testcases.StatusError {
+	if isBad(check) {
 		f.bad++
 	}
-
 	if at, ok := f.seen[check.Name]; ok {
 		if f.isRetry(at) {
-			f.bad-- // the header counts specs that failed, not attempts
+			if check.Status != testcases.StatusSkip {
+				f.bad-- // the header counts specs that failed, not attempts
+			}
 			f.merge.evidence.Checks[at] = retried(f.merge.evidence.Checks[at], check)
 			return nil
 		}
@@ -128,7 +139,12 @@ func (f *e2eFile) take(c junitCase) error {
 // attempt: ginkgo v1 with flakeAttempts lists each, the failed ones first.
 func (f *e2eFile) isRetry(at int) bool {
 	previous := f.merge.evidence.Checks[at]
-	return !f.v2 && previous.Source.File == f.name && (previous.Status == testcases.StatusFail || previous.Status == testcases.StatusError)
+	return !f.v2 && previous.Source.File == f.name && isBad(previous) && !f.merge.again[at]
+}
+
+// isBad says whether a check failed or broke.
+func isBad(check testcases.Check) bool {
+	return check.Status == testcases.StatusFail || check.Status == testcases.StatusError
 }
 
 // takeNode keeps a set-up or tear-down node that failed: it is no spec, but
@@ -139,7 +155,8 @@ func (f *e2eFile) takeNode(name string, check testcases.Check) {
 	}
 	f.setup++
 	f.merge.setup = true
-	check.Name = name
+	check.Name = f.merge.names.share(name)
+	f.merge.length += len(name)
 	check.Status = testcases.StatusError
 	check.Class = testcases.ClassTeardown
 	if strings.Contains(name, "Before") {
@@ -174,6 +191,13 @@ func (f *e2eFile) checkHeader(suite junitSuite) {
 	if f.v2 {
 		least, most = f.cases, f.cases
 	}
+	if f.stated > 0 && f.stated < f.cases {
+		f.merge.find(testcases.FindingIncomplete, f.name, 0, "%d of %d test cases state their status: ginkgo states it of all or none, so the file was merged or edited", f.stated, f.cases)
+	}
+	if suite.contradictsRoot() {
+		f.merge.find(testcases.FindingIncomplete, f.name, 0,
+			"<testsuites> says failures=%d errors=%d, its suites failures=%d errors=%d: it was cut, merged or edited", suite.root.failures, suite.root.errors, suite.failures, suite.errors)
+	}
 	if f.setup > 0 && !f.v2 {
 		return // a failed BeforeSuite fails all specs in the header and lists none
 	}
@@ -185,22 +209,27 @@ func (f *e2eFile) checkHeader(suite junitSuite) {
 		f.merge.find(testcases.FindingIncomplete, f.name, 0,
 			"the header says failures=%d errors=%d, the file lists %d failed: it was cut, merged or edited", suite.failures, suite.errors, f.bad+f.setup)
 	}
-	f.merge.properties(f.name, suite.properties)
 }
 
-// properties are what ginkgo v2 says of the run.
-func (m *e2eMerge) properties(file string, properties map[string]string) {
-	if properties["DryRun"] == "true" {
-		m.find(testcases.FindingIncomplete, file, 0, "ginkgo says DryRun: nothing was executed")
+// takeSuite keeps what the file says of the suite as a whole, as far as it
+// could be read.
+func (f *e2eFile) takeSuite(suite junitSuite) {
+	m := f.merge
+	for _, problem := range suite.problems {
+		m.find(testcases.FindingFailure, f.name, problem.line, "a failure of the suite, outside of any test case: %s", problem.reason())
 	}
-	if reason := properties["SpecialSuiteFailureReason"]; reason != "" {
-		m.find(testcases.FindingFailure, file, 0, "ginkgo says of the whole suite: %s", reason)
+	property := func(name string) string { return suite.properties[strings.ToLower(name)] }
+	if dry := property("DryRun"); dry != "" && !strings.EqualFold(dry, "false") {
+		m.find(testcases.FindingIncomplete, f.name, 0, "ginkgo says DryRun: nothing was executed")
 	}
-	if properties["SuiteSucceeded"] == "false" && !m.failed() {
-		m.find(testcases.FindingFailure, file, 0, "ginkgo says that the suite did not succeed, but the file lists no failure")
+	if reason := property("SpecialSuiteFailureReason"); reason != "" {
+		m.find(testcases.FindingFailure, f.name, 0, "ginkgo says of the whole suite: %s", reason)
+	}
+	if succeeded := property("SuiteSucceeded"); succeeded != "" && !strings.EqualFold(succeeded, "true") && f.bad+f.setup == 0 {
+		m.find(testcases.FindingFailure, f.name, 0, "ginkgo says that the suite did not succeed, but the file lists no failure")
 	}
 	for _, name := range []string{"FocusStrings", "SkipStrings", "LabelFilter", "FlakeAttempts", "ParallelTotal", "RandomSeed"} {
-		if value := properties[name]; value != "" && value != "0" {
+		if value := property(name); value != "" && value != "0" {
 			m.evidence.Facts = append(m.evidence.Facts, testcases.Fact{Name: name, Value: value})
 		}
 	}
@@ -212,6 +241,7 @@ func (m *e2eMerge) add(check testcases.Check) int {
 	at, ok := m.index[check.Name]
 	if !ok {
 		m.index[check.Name] = len(m.evidence.Checks)
+		m.length += len(check.Name)
 		m.evidence.Checks = append(m.evidence.Checks, check)
 		return len(m.evidence.Checks) - 1
 	}
@@ -225,35 +255,36 @@ func (m *e2eMerge) add(check testcases.Check) int {
 		if testcases.Worse(check.Status, old.Status) {
 			*old = check
 		}
+		if m.again == nil {
+			m.again = map[int]bool{}
+		}
+		m.again[at] = true
 	}
 	return at
 }
 
 func (m *e2eMerge) find(kind testcases.FindingKind, file string, line int, format string, args ...any) {
-	m.evidence.Findings = append(m.evidence.Findings, testcases.Finding{
-		Kind: kind, Text: fmt.Sprintf(format, args...), Source: testcases.Source{File: file, Line: line},
-	})
+	if m.found.room(kind) {
+		m.evidence.Findings = append(m.evidence.Findings, testcases.Finding{
+			Kind: kind, Text: shorten(fmt.Sprintf(format, args...), maxReason), Source: testcases.Source{File: file, Line: line},
+		})
+	}
 }
 
 // failed says whether anything failed or broke.
 func (m *e2eMerge) failed() bool {
 	for i := range m.evidence.Checks {
-		if s := m.evidence.Checks[i].Status; s == testcases.StatusFail || s == testcases.StatusError {
+		if isBad(m.evidence.Checks[i]) {
 			return true
 		}
 	}
 	return false
 }
 
-// flaked says whether a spec passed at a later attempt.
-func (m *e2eMerge) flaked() bool {
-	return slices.ContainsFunc(m.evidence.Checks, func(check testcases.Check) bool { return check.Flaked })
-}
-
 // crossCheck compares e2e.log with the XML. They disagree in 17 of 2,736
 // public submissions, one of them edited by hand (spec/results.md, pitfall 6).
 func (m *e2eMerge) crossCheck(files fs.FS) error {
-	names, err := find(files, func(base string) bool { return strings.HasSuffix(base, "e2e.log") })
+	names, err := find(files, func(base string) bool { return strings.Contains(strings.ToLower(base), "e2e.log") })
 	if err != nil {
 		return err
 	}
@@ -284,7 +315,7 @@ func (m *e2eMerge) compare(name string, log e2eLog) {
 		return
 	}
 	summary := log.summaries[len(log.summaries)-1]
-	if n := len(log.summaries); n > 1 {
+	if n := log.runs; n > 1 {
 		m.find(testcases.FindingIncomplete, name, summary.line, "holds the summaries of %d runs: which of them the XML belongs to cannot be told", n)
 	}
 	if summary.special != "" {
@@ -297,34 +328,85 @@ func (m *e2eMerge) compare(name string, log e2eLog) {
 	if !summary.success && !failed {
 		m.find(testcases.FindingFailure, name, summary.line, "ginkgo ends with FAIL! although the XML lists no failure")
 	}
-	if summary.success && !failed && (log.failed || log.failures > 0 && !m.flaked()) {
-		m.find(testcases.FindingIncomplete, name, summary.line, "ginkgo ends with SUCCESS! although the log names failures: it was edited")
+	if why := log.contradicts(summary); why != "" {
+		m.find(testcases.FindingFailure, name, summary.line, "ginkgo ends with SUCCESS! although %s: the log was edited", why)
 	}
 	if summary.success && failed {
 		m.find(testcases.FindingIncomplete, name, summary.line, "ginkgo ends with SUCCESS! although the XML lists failures: log and XML are not of the same run, or one was edited")
 	}
-	if passed, bad := m.tally(); summary.counted && !m.setup && (passed != summary.passed || bad != summary.failed) {
-		m.find(testcases.FindingIncomplete, name, summary.line,
-			"ginkgo's summary says %d passed and %d failed, the XML lists %d and %d: log and XML are not of the same run, or one was edited or cut",
-			summary.passed, summary.failed, passed, bad)
+	if summary.counted {
+		m.compareCounts(name, summary)
 	}
 }
 
-// tally counts the specs that passed, and those that failed or broke.
-func (m *e2eMerge) tally() (passed, bad int) {
+// compareCounts holds ginkgo's own counts against those of the XML. When a
+// set-up failed, ginkgo counts all specs as failed and lists none.
+func (m *e2eMerge) compareCounts(name string, summary ginkgoSummary) {
+	const cause = "log and XML are not of the same run, or one was edited or cut"
+	xml := m.tally()
+	// ginkgo v2's XML does not tell that a spec flaked
+	if xml.flaked != summary.flaked && (!m.v2 || xml.flaked > 0) {
+		m.find(testcases.FindingIncomplete, name, summary.line, "ginkgo's summary says %d flaked, the XML lists %d: %s", summary.flaked, xml.flaked, cause)
+	}
+	if m.setup {
+		return
+	}
+	if xml.passed != summary.passed || xml.bad != summary.failed {
+		m.find(testcases.FindingIncomplete, name, summary.line,
+			"ginkgo's summary says %d passed and %d failed, the XML lists %d and %d: %s", summary.passed, summary.failed, xml.passed, xml.bad, cause)
+	}
+	if skipped := summary.pending + summary.skipped; skipped != xml.skipped {
+		m.find(testcases.FindingIncomplete, name, summary.line, "ginkgo's summary says %d pending or skipped, the XML lists %d: %s", skipped, xml.skipped, cause)
+	}
+	if !summary.hasRan {
+		return
+	}
+	// ginkgo counts some of the specs that skipped themselves as run
+	if least := xml.passed + xml.bad; summary.ran < least || summary.ran > least+xml.withdrew {
+		m.find(testcases.FindingIncomplete, name, summary.line, "ginkgo says that it ran %d specs, the XML lists %d and %d that skipped themselves: %s", summary.ran, least, xml.withdrew, cause)
+	}
+	if listed := xml.passed + xml.bad + xml.skipped + xml.dry; summary.of != listed {
+		m.find(testcases.FindingIncomplete, name, summary.line, "ginkgo says that there are %d specs, the XML lists %d: %s", summary.of, listed, cause)
+	}
+}
+
+// An e2eTally counts specs; set-up and tear-down nodes are none.
+type e2eTally struct {
+	passed, bad, flaked int
+	skipped, withdrew   int // all that were skipped, those that skipped themselves
+	dry                 int
+}
+
+func (m *e2eMerge) tally() (n e2eTally) {
 	for i := range m.evidence.Checks {
-		switch m.evidence.Checks[i].Status {
-		case testcases.StatusPass:
-			passed++
-		case testcases.StatusFail, testcases.StatusError:
-			bad++
+		check := &m.evidence.Checks[i]
+		switch {
+		case check.Class == testcases.ClassSetup || check.Class == testcases.ClassTeardown:
+		case check.Status == testcases.StatusPass:
+			n.passed++
+		case check.Status != testcases.StatusSkip:
+			n.bad++
+		case check.Class == testcases.ClassDryRun:
+			n.dry++
+		default:
+			n.skipped++
+		}
+		if check.Flaked {
+			n.flaked++
+		}
+		if check.Status == testcases.StatusSkip && check.Class == testcases.ClassSkipped {
+			n.withdrew++
 		}
 	}
-	return passed, bad
+	return n
 }
 
-// retried is a spec with one attempt more: the last attempt decides.
+// retried is a spec with one attempt more: the last attempt decides, if there
+// was one. That it was skipped makes no failure undone.
 func retried(before, last testcases.Check) testcases.Check {
+	if last.Status == testcases.StatusSkip {
+		return before
+	}
 	last.Name = before.Name
 	last.Attempts = max(before.Attempts, 1) + 1
 	last.Seconds += before.Seconds
@@ -348,12 +430,12 @@ func specName(c junitCase) (name string, isSpec bool) {
 // newE2ECheck turns a test case into a check without a name.
 func newE2ECheck(c junitCase) testcases.Check {
 	check := testcases.Check{Status: testcases.StatusPass, Seconds: c.seconds}
+	if why := contradiction(c); why != "" {
+		check.Status, check.Class, check.Reason = testcases.StatusError, failureClass(c.status), why
+		return check
+	}
 	if c.outcome == nil {
-		switch {
-		case c.status != "" && c.status != "passed":
-			// a status without its element: an edited file; take the worse
-			check.Status, check.Class, check.Reason = testcases.StatusFail, testcases.ClassFailure, "the file says status="+shorten(c.status, 40)+" and gives no reason"
-		case c.seconds == 0:
+		if c.seconds == 0 {
 			check.Status, check.Class, check.Reason = testcases.StatusSkip, testcases.ClassDryRun, "listed as passed with no duration: nothing was executed, as in a dry run"
 		}
 		return check
@@ -371,6 +453,20 @@ func newE2ECheck(c junitCase) testcases.Check {
 		check.Class, check.Reason, check.Where = skipReason(c)
 	}
 	return check
+}
+
+// contradiction says how the status that ginkgo v2 states does not fit the
+// element: a file that was edited. A failure stays one, whatever the status.
+func contradiction(c junitCase) string {
+	status := shorten(c.status, 40)
+	switch {
+	case c.status == "":
+	case c.outcome == nil && c.status != "passed":
+		return fmt.Sprintf("the file contradicts itself: status=%q, and no element that gives the reason", status)
+	case c.outcome != nil && c.outcome.element == "skipped" && c.status != "skipped" && c.status != "pending":
+		return fmt.Sprintf("the file contradicts itself: status=%q, and <skipped>", status)
+	}
+	return ""
 }
 
 // failureClass maps the type that ginkgo v1 or v2 writes.

@@ -13,11 +13,12 @@ import (
 // An e2eLog is what e2e.log says at its end. The XML is the evidence for
 // single specs; the log is there to contradict it.
 type e2eLog struct {
-	summaries []ginkgoSummary
-	failures  int    // what "Summarizing N Failures" says, attempts included
-	failed    bool   // "Test Suite Failed"
-	lastLine  string // the last line with anything in it
-	version   string // of the cluster under test
+	summaries []ginkgoSummary // at most maxSummaries: the first ones and the last
+	runs      int             // how many there are
+	failures  int             // the most that "Summarizing N Failures" says, attempts included
+	failed    bool            // "Test Suite Failed"
+	lastLine  string          // the last line with anything in it
+	version   string          // of the cluster under test
 }
 
 // A ginkgoSummary is the line that ginkgo ends with.
@@ -28,11 +29,16 @@ type ginkgoSummary struct {
 	special string // "Suite Timeout Elapsed", "Interrupted by User"
 
 	passed, failed, flaked, pending, skipped int
+
+	hasRan  bool // "Ran 31 of 7052 Specs in 309.441 seconds"
+	ran, of int
 }
+
+const maxSummaries = 100
 
 var (
 	summaryLine = regexp.MustCompile(`^(SUCCESS|FAIL)! -(?: (.+?) -)?- (?:(\d+) Passed \| (\d+) Failed \|(?: (\d+) Flaked \|)? (\d+) Pending \| (\d+) Skipped|A BeforeSuite node failed)`)
-	ansiCodes   = regexp.MustCompile(`\x1b\[[0-9;]*[A-Za-z]`)
+	ranLine     = regexp.MustCompile(`^Ran (\d{1,9}) of (\d{1,9}) Specs in `)
 	failureList = regexp.MustCompile(`^Summarizing (\d{1,9}) Failures?:`)
 	apiVersion  = regexp.MustCompile(`kube-apiserver version: (v[0-9][0-9A-Za-z.+-]{0,60})`)
 )
@@ -41,6 +47,7 @@ var (
 // returns, colours and lines of many kilobytes (spec/results.md, 1, pitfall 9).
 func readE2ELog(r io.Reader) (e2eLog, error) {
 	var log e2eLog
+	var ran ginkgoSummary
 	lines := newLineReader(r)
 	for {
 		text, err := lines.next()
@@ -50,10 +57,7 @@ func readE2ELog(r io.Reader) (e2eLog, error) {
 		if err != nil {
 			return log, fmt.Errorf("line %d: %w", lines.number, err)
 		}
-		if strings.Contains(text, "\x1b[") {
-			text = ansiCodes.ReplaceAllString(text, "")
-		}
-		text = strings.TrimSpace(text)
+		text = strings.TrimSpace(stripColours(text))
 		if text == "" {
 			continue
 		}
@@ -64,13 +68,49 @@ func readE2ELog(r io.Reader) (e2eLog, error) {
 			}
 		}
 		if m := failureList.FindStringSubmatch(text); m != nil {
-			log.failures, _ = strconv.Atoi(m[1]) // at most nine digits
+			n, _ := strconv.Atoi(m[1]) // at most nine digits
+			log.failures = max(log.failures, n)
 		}
 		log.failed = log.failed || text == "Test Suite Failed"
+		if m := ranLine.FindStringSubmatch(text); m != nil {
+			ran.hasRan = true
+			ran.ran, _ = strconv.Atoi(m[1])
+			ran.of, _ = strconv.Atoi(m[2])
+		}
 		if m := summaryLine.FindStringSubmatch(text); m != nil {
-			log.summaries = append(log.summaries, newSummary(lines.number, m))
+			summary := newSummary(lines.number, m)
+			summary.hasRan, summary.ran, summary.of = ran.hasRan, ran.ran, ran.of
+			ran = ginkgoSummary{}
+			log.add(summary)
 		}
 	}
+}
+
+func (log *e2eLog) add(summary ginkgoSummary) {
+	log.runs++
+	if len(log.summaries) == maxSummaries {
+		log.summaries[maxSummaries-1] = summary
+		return
+	}
+	log.summaries = append(log.summaries, summary)
+}
+
+// contradicts says what in the log shows that a run did not succeed, although
+// its summary says so. Failed attempts of flaked specs are named as failures.
+func (log *e2eLog) contradicts(summary ginkgoSummary) string {
+	switch {
+	case !summary.success:
+		return ""
+	case !summary.counted:
+		return "a BeforeSuite node failed"
+	case summary.failed > 0:
+		return fmt.Sprintf("it counts %d failed", summary.failed)
+	case log.failed:
+		return "the log says Test Suite Failed"
+	case log.failures > 0 && summary.flaked == 0:
+		return "the log names failures"
+	}
+	return ""
 }
 
 func newSummary(line int, m []string) ginkgoSummary {

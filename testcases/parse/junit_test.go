@@ -32,6 +32,14 @@ func TestReadJUnitRefuses(t *testing.T) {
 		{name: "a time below zero", xml: "<testsuite><testcase name=\"a\" time=\"-1\"/></testsuite>", want: `time "-1"`, line: 1},
 		{name: "a count that is none", xml: "<testsuite tests=\"many\"/>", want: `tests="many"`, line: 1},
 		{name: "an entity of its own", xml: "<!DOCTYPE a [<!ENTITY b \"c\">]><testsuite name=\"&b;\"/>", want: "not well-formed XML", line: 1},
+		{name: "a count below zero", xml: "<testsuite tests=\"1\"\nfailures=\"-1\"/>", want: `failures="-1"`, line: 2},
+		{name: "a count of the root below zero", xml: "<testsuites errors=\"-1\"/>", want: `errors="-1"`, line: 1},
+		{name: "an attribute twice", xml: "<testsuite>\n<testcase name=\"a\" status=\"passed\" status=\"failed\"/></testsuite>", want: "<testcase> has the attribute status twice", line: 2},
+		{name: "an attribute twice, with a prefix", xml: "<testsuite><testcase name=\"a\" x:name=\"b\"/></testsuite>", want: "has the attribute name twice", line: 1},
+		{name: "attributes without end", xml: "<testsuite" + manyAttributes(51) + "/>", want: "more than 50 attributes", line: 1},
+		{name: "properties without end", xml: "<testsuite>" + manyProperties(101) + "</testsuite>", want: "more than 100 properties", line: 1},
+		{name: "a property twice", xml: "<testsuite>" + property("DryRun", "true") + "\n" + property("dryrun", "false") + "</testsuite>", want: `the property "dryrun" is "true" and "false"`, line: 2},
+		{name: "a long name", xml: "<testsuite><testcase name=\"" + strings.Repeat("x", 4097) + "\"/></testsuite>", want: "longer than 4096 bytes", line: 1},
 		{name: "too deep", xml: strings.Repeat("<testsuite>", 30), want: "nested elements", line: 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -43,6 +51,20 @@ func TestReadJUnitRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+func manyAttributes(n int) (text string) {
+	for i := range n {
+		text += fmt.Sprintf(" a%d=\"\"", i)
+	}
+	return text
+}
+
+func manyProperties(n int) (text string) {
+	for i := range n {
+		text += property(fmt.Sprint(i), "")
+	}
+	return text
 }
 
 // endless gives the same text again and again.

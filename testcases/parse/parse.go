@@ -130,5 +130,6 @@ func find(files fs.FS, match func(base string) bool) ([]string, error) {
 // isLog matches the container's own logs, which hold what some cases leave
 // nowhere else (spec/testapi-xtesting.md, b.5 and d).
 func isLog(base string) bool {
+	base = strings.ToLower(base)
 	return strings.HasSuffix(base, ".log") || strings.HasSuffix(base, ".txt")
 }

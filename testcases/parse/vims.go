@@ -102,7 +102,7 @@ type liveTest struct {
 }
 
 var (
-	colours  = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
+	colours  = regexp.MustCompile(`\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)`)
 	sipLine  = regexp.MustCompile(`^([^\s-].*? \((?:TCP|UDP)\)) - (.*)$`)
 	sipWord  = regexp.MustCompile(`(?:^|[\s)])(Passed|Failed)$`)
 	sipSkip  = regexp.MustCompile(`(?:^|[\s)])Skipped(?: \((.*)\))?$`)
@@ -116,7 +116,8 @@ var (
 	rubyStderr = regexp.MustCompile("^(#<Thread:|\\s+from \\S|\\S+:\\d+:in [`'])")
 )
 
-// stripColours removes what colours text on a terminal.
+// stripColours removes what colours text on a terminal or names its window:
+// control sequences (CSI), and commands (OSC) up to BEL or ST.
 func stripColours(line string) string {
 	if !strings.Contains(line, "\x1b") {
 		return line
