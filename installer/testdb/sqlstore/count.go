@@ -58,7 +58,7 @@ func (s *Store) countRows(ctx context.Context, sel selection) (n int64, err erro
 // counters returns how many documents there are in all, and how many have
 // each of the values, at one moment. Dates have no counters of their own:
 // their index tells, few being the same.
-func (s *Store) counters(ctx context.Context, t table, values []testdb.Filter) ([]int64, error) {
+func (s *Store) counters(ctx context.Context, t table, values []testdb.Filter) (all int64, each []int64, err error) {
 	statement, args := `SELECT `, []any{}
 	for i, v := range append([]testdb.Filter{{Path: everything}}, values...) {
 		if i > 0 {
@@ -77,8 +77,8 @@ func (s *Store) counters(ctx context.Context, t table, values []testdb.Filter) (
 	for i := range counts {
 		into[i] = &counts[i]
 	}
-	err := s.reader.QueryRowContext(ctx, s.d.sql(statement), args...).Scan(into...)
-	return counts, err
+	err = s.reader.QueryRowContext(ctx, s.d.sql(statement), args...).Scan(into...)
+	return counts[0], counts[1:], err
 }
 
 // countRange counts by days what lies between the first and the last day of a

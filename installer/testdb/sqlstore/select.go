@@ -38,17 +38,29 @@ type selection struct {
 // for it, by the counters.
 func (s *Store) selection(ctx context.Context, t table, q testdb.Query, counting bool) (selection, error) {
 	sel := selection{table: t}
-	var left []testdb.Filter
+	dated := q.From != nil || q.To != nil
 	if t.shared {
 		sel.add(`collection = ?`, s.d.text(string(t.collection)))
-		if len(q.Filters) > 0 || q.From != nil || q.To != nil {
+		if len(q.Filters) > 0 || dated {
 			sel.left = func(body []byte) bool { return matchesAll(body, q.Filters) && inRange(body, q.From, q.To) }
 		}
 		return sel, nil
 	}
-	var indexed []testdb.Filter
-	for _, f := range q.Filters {
-		if !slices.Contains(t.columns, f.Path) {
+	if err := s.selectFields(ctx, &sel, q.Filters); err != nil || !dated {
+		return sel, err
+	}
+	n, err := s.selectRange(ctx, &sel, q)
+	if (sel.index == "" || n < sel.counts[0]) && (n <= fewInRange || counting) {
+		sel.index = startDate
+	}
+	return sel, err
+}
+
+// selectFields adds the filters, with a column or without.
+func (s *Store) selectFields(ctx context.Context, sel *selection, filters []testdb.Filter) error {
+	var indexed, left []testdb.Filter
+	for _, f := range filters {
+		if !slices.Contains(sel.table.columns, f.Path) {
 			left = append(left, f)
 			continue
 		}
@@ -61,30 +73,20 @@ func (s *Store) selection(ctx context.Context, t table, q testdb.Query, counting
 			sel.none = true
 		}
 	}
-	counts, err := s.counters(ctx, t, indexed)
-	if err != nil {
-		return sel, err
-	}
-	sel.all = counts[0]
-	for i, n := range counts[1:] {
-		sel.none = sel.none || n == 0
-		if sel.index == "" || n < sel.counts[0] {
-			sel.index = indexed[i].Path
-		}
-		sel.counts = append(sel.counts, n)
-		slices.Sort(sel.counts)
-	}
 	if len(left) > 0 {
 		sel.left = func(body []byte) bool { return matchesAll(body, left) }
 	}
-	if q.From == nil && q.To == nil {
-		return sel, nil
+	all, counts, err := s.counters(ctx, sel.table, indexed)
+	if err != nil {
+		return err
 	}
-	n, err := s.selectRange(ctx, &sel, q)
-	if (sel.index == "" || n < sel.counts[0]) && (n <= fewInRange || counting) {
-		sel.index = startDate
+	if len(counts) > 0 {
+		fewest := slices.Min(counts)
+		sel.none = sel.none || fewest == 0
+		sel.index = indexed[slices.Index(counts, fewest)].Path
 	}
-	return sel, err
+	sel.all, sel.counts = all, slices.Sorted(slices.Values(counts))
+	return nil
 }
 
 // selectRange adds the range of dates of a query, with the sequence numbers

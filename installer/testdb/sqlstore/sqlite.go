@@ -54,7 +54,7 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	}
 	d := &sqliteFile{path: path, nextLog: maxLog}
 	writer, err := d.connect(1, "synchronous(FULL)", fmt.Sprintf("wal_autocheckpoint(%d)", logPages),
-		fmt.Sprintf("journal_size_limit(%d)", maxLog), "cache_size(-16384)")
+		fmt.Sprintf("journal_size_limit(%d)", maxLog), "cache_size(-16384)", "temp_store(MEMORY)") // its statement journals, of a few pages
 	if err != nil {
 		return nil, err
 	}
