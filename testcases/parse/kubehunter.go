@@ -26,6 +26,9 @@ func parseKubeHunter(in Input) (testcases.Evidence, error) {
 	}
 	search.contradict(&c)
 	search.report.gather(&c, search.file, in.Case)
+	if len(search.report.vulnerabilities) == 0 {
+		findLogged(&c, in)
+	}
 	return c.result()
 }
 
@@ -70,6 +73,11 @@ func (h *hunterReport) read(l *literalReader) error {
 			return l.array(func() error { h.services++; return l.skip() })
 		case "vulnerabilities":
 			h.isReport = true
+			if first, err := l.peek(); err != nil {
+				return err
+			} else if first != '[' { // null, too, lists nothing
+				return l.unexpected("a list of vulnerabilities", first)
+			}
 			return l.array(func() error { return h.readVulnerability(l) })
 		case "hunter_statistics":
 			return l.array(func() error { return h.readHunter(l) })
@@ -166,9 +174,51 @@ func (h *hunterReport) gather(c *collector, file string, kase *testcases.Case) {
 			Reason: oneLine(row.description), Source: testcases.Source{File: file, Line: row.line},
 		})
 	}
+	if h.nodes+h.services == 0 {
+		c.find(testcases.FindingNote, testcases.Source{File: file}, "kube-hunter discovered neither a node nor a service: it had nothing to scan")
+	}
 	if len(h.vulnerabilities) == 0 {
+		for _, row := range h.hunters {
+			if row.found > 0 {
+				c.find(testcases.FindingIncomplete, testcases.Source{File: file, Line: row.line},
+					"the statistics say that %q found %d, the report lists no vulnerability: it was cut or edited", shorten(row.name, 100), row.found)
+			}
+		}
 		c.find(testcases.FindingNote, testcases.Source{File: file},
 			"kube-hunter found no vulnerability; the container records FAIL then, because its own result stays 0")
+	}
+}
+
+// loggedVulnerability is what kube-hunter logs of each that it finds.
+var loggedVulnerability = regexp.MustCompile(`Found vulnerability "([^"]*)"`)
+
+// findLogged looks in the logs for vulnerabilities that the report, which
+// lists none, keeps quiet about. One of each log is named.
+func findLogged(c *collector, in Input) {
+	names, err := findLogs(in)
+	c.failWith(err)
+	for _, name := range names {
+		c.failWith(inFile(name, findLoggedIn(c, in, name)))
+	}
+}
+
+func findLoggedIn(c *collector, in Input, name string) error {
+	file, err := in.Files.Open(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	lines := newLineReader(file)
+	for {
+		line, err := lines.next()
+		if err != nil {
+			return atEOF(err)
+		}
+		if m := loggedVulnerability.FindStringSubmatch(stripColours(line)); m != nil {
+			c.find(testcases.FindingIncomplete, testcases.Source{File: name, Line: lines.number},
+				"the log says that kube-hunter found %q, its report lists no vulnerability: it was cut or edited", shorten(m[1], 100))
+			return nil
+		}
 	}
 }
 

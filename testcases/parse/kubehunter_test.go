@@ -92,7 +92,7 @@ func TestKubeHunterInTheLogOfACampaign(t *testing.T) {
 
 // found makes a report of vulnerabilities.
 func found(vulnerabilities string) string {
-	return `{"nodes": [], "services": [], "vulnerabilities": [` + vulnerabilities + `]}`
+	return `{"nodes": [{"type": "Node/Master"}], "services": [], "vulnerabilities": [` + vulnerabilities + `]}`
 }
 
 func TestKubeHunterSeverityThatFails(t *testing.T) {
@@ -221,16 +221,22 @@ func TestKubeHunterRefusesGarbage(t *testing.T) {
 		want    string
 		checks  int
 	}{
-		"nothing":      {map[string]string{}, "", "kube-hunter's report: no report found: the container leaves", 0},
-		"other JSON":   {map[string]string{hunterJSON: "{}"}, "", "no report found", 0},
-		"not JSON":     {map[string]string{hunterJSON: "hello"}, "", hunterJSON + ":1: want an object", 0},
-		"white space":  {map[string]string{hunterJSON: "\n \n"}, "", hunterJSON + ": empty", 0},
-		"Python":       {map[string]string{hunterJSON: "{'vulnerabilities': []}"}, "", hunterJSON + ":1: want a key in quotes", 0},
-		"more follows": {map[string]string{hunterJSON: report + "\n{}"}, "", "want the end of the file", 8},
-		"cut":          {map[string]string{hunterJSON: report[:2000]}, "", hunterJSON + ":56: cut off", 3},
-		"cut in a log": {map[string]string{hunterLog: "x\n" + strings.ReplaceAll(found(`{"vulnerability": "a", "severity": "low"}, {"vul`), "]}", "")}, "", hunterLog + ":2: cut off", 1},
-		"bad details":  {map[string]string{}, `{"vulnerabilities": 3}`, recordFile + ":1: want a list", 0},
-		"driver broke": {map[string]string{hunterLog: "a\nTraceback (most recent call last):\n  File\nKeyError: 'x'\n"}, "", hunterLog + ":2: no report: the driver broke: KeyError: 'x'", 0},
+		"no report":      {map[string]string{}, "", "kube-hunter's report: no report found: the container leaves", 0},
+		"other JSON":     {map[string]string{hunterJSON: "{}"}, "", "no report found", 0},
+		"not JSON":       {map[string]string{hunterJSON: "hello"}, "", hunterJSON + ":1: want an object", 0},
+		"white space":    {map[string]string{hunterJSON: "\n \n"}, "", hunterJSON + ": empty", 0},
+		"Python":         {map[string]string{hunterJSON: "{'vulnerabilities': []}"}, "", hunterJSON + ":1: want a key in quotes", 0},
+		"more follows":   {map[string]string{hunterJSON: report + "\n{}"}, "", "want the end of the file", 8},
+		"cut":            {map[string]string{hunterJSON: report[:2000]}, "", hunterJSON + ":56: cut off", 3},
+		"cut in a log":   {map[string]string{hunterLog: "x\n" + strings.ReplaceAll(found(`{"vulnerability": "a", "severity": "low"}, {"vul`), "]}", "")}, "", hunterLog + ":2: cut off", 1},
+		"bad details":    {map[string]string{}, `{"vulnerabilities": 3}`, recordFile + ":1: want a list", 0},
+		"null":           {map[string]string{hunterJSON: "{\n\"vulnerabilities\": null}"}, "", hunterJSON + ":2: want a list of vulnerabilities, found 'n'", 0},
+		"None":           {map[string]string{hunterLog: "{'vulnerabilities': None}"}, "", hunterLog + ":1: want a list of vulnerabilities, found 'N'", 0},
+		"an object":      {map[string]string{hunterJSON: `{"vulnerabilities": {}}`}, "", "want a list of vulnerabilities", 0},
+		"nothing":        {map[string]string{hunterJSON: `{"vulnerabilities": `}, "", hunterJSON + ":1: cut off", 0},
+		"a list twice":   {map[string]string{hunterJSON: `{"vulnerabilities": [{"vulnerability": "a"}], "vulnerabilities": []}`}, "", hunterJSON + `:1: the key "vulnerabilities" stands twice in one object`, 1},
+		"severity twice": {map[string]string{hunterJSON: found("\n" + `{"vulnerability": "a", "severity": "high", "severity": "low"}`)}, "", hunterJSON + `:2: the key "severity" stands twice`, 1},
+		"driver broke":   {map[string]string{hunterLog: "a\nTraceback (most recent call last):\n  File\nKeyError: 'x'\n"}, "", hunterLog + ":2: no report: the driver broke: KeyError: 'x'", 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -241,6 +247,23 @@ func TestKubeHunterRefusesGarbage(t *testing.T) {
 				t.Errorf("got %d checks, want at least %d kept", len(evidence.Checks), test.checks)
 			}
 		})
+	}
+}
+
+func TestKubeHunterFindsWhatAnEmptyListHides(t *testing.T) {
+	t.Parallel()
+	statistics := strings.Replace(found(""), "]}", "], \"hunter_statistics\": [{\"name\": \"H\", \"vulnerabilities\": 2}]}", 1)
+	for name, test := range map[string]flawed{
+		"statistics":   {map[string]string{hunterJSON: statistics}, testcases.FindingIncomplete, `the statistics say that "H" found 2`},
+		"the log":      {map[string]string{hunterJSON: found(""), hunterLog: "x\n1 INFO Found \x1b[1mvulnerability \"Exposed\x1b[0m Pods\" in 192.0.2.1\n"}, testcases.FindingIncomplete, `kube-hunter found "Exposed Pods"`},
+		"the same log": {map[string]string{hunterLog: "1 INFO Found vulnerability \"A\" in x\n" + found("") + "\n"}, testcases.FindingIncomplete, `kube-hunter found "A"`},
+		"no cluster":   {map[string]string{hunterJSON: `{"nodes": [], "services": [], "vulnerabilities": []}`}, testcases.FindingNote, "it had nothing to scan"},
+	} {
+		evidence, err := parseFiles(hunterCase, test.files, "")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		wantFinding(t, evidence, test.kind, test.want)
 	}
 }
 

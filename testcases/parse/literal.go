@@ -31,6 +31,7 @@ type literalReader struct {
 
 const (
 	maxLiteralDepth = 64
+	maxLiteralKeys  = 10_000   // of one object
 	maxLiteralText  = 64 << 10 // bytes of a string that are kept
 )
 
@@ -40,8 +41,8 @@ func newLiteralReader(r io.Reader) *literalReader {
 	return &literalReader{r: bufio.NewReaderSize(r, 64<<10), line: 1, left: maxReport}
 }
 
-// object calls each for every key; each must read or skip the value. Null is
-// an object without keys.
+// object calls each for every key; each must read or skip the value. A key
+// that stands twice is an error. Null is an object without keys.
 func (l *literalReader) object(each func(key string) error) error {
 	first, err := l.peek()
 	if err != nil {
@@ -50,6 +51,7 @@ func (l *literalReader) object(each func(key string) error) error {
 	if first != '{' {
 		return l.null("an object")
 	}
+	seen := map[string]bool{}
 	return l.list('}', func() error {
 		if quote, err := l.peek(); err != nil {
 			return err
@@ -59,6 +61,13 @@ func (l *literalReader) object(each func(key string) error) error {
 		key, err := l.str()
 		if err != nil {
 			return err
+		}
+		// readers differ in which of two values counts
+		if seen[key] {
+			return l.fail("the key %q stands twice in one object", shorten(key, 100))
+		}
+		if seen[key] = true; len(seen) > maxLiteralKeys {
+			return l.fail("an object with more than %d keys", maxLiteralKeys)
 		}
 		colon, err := l.peek()
 		if err != nil {

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -95,6 +96,9 @@ func TestLiteralsRefused(t *testing.T) {
 		"more follows":            {false, "[] []", "want the end of the file"},
 		"too long":                {false, "[" + strings.Repeat(" ", maxReport), "longer than 64 MiB"},
 		"binary":                  {false, "\x80\x81", "want a value, found the byte 0x80"},
+		"a key twice":             {false, "{\"a\": 1,\n\"\\u0061\": 2}", `:2: the key "a" stands twice`},
+		"a key twice, in Python":  {true, `{'a': {'b': 1, "b": 2}}`, `the key "b" stands twice`},
+		"keys without end":        {false, "{" + manyKeys(maxLiteralKeys+1) + "}", "more than 10000 keys"},
 		"endless word":            {false, strings.Repeat("9", 100), "want the end"},
 	}
 	for name, test := range tests {
@@ -109,6 +113,14 @@ func TestLiteralsRefused(t *testing.T) {
 			wantError(t, err, test.want)
 		})
 	}
+}
+
+func manyKeys(n int) string {
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = fmt.Sprintf(`"%d":0`, i)
+	}
+	return strings.Join(keys, ",")
 }
 
 func TestLongTextsAreCut(t *testing.T) {

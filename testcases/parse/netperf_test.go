@@ -177,6 +177,40 @@ func TestNetperfRefusesGarbage(t *testing.T) {
 	}
 }
 
+func TestNetperfTablesThatDifferHideNothing(t *testing.T) {
+	t.Parallel()
+	table := string(recorded(t, "testdata/netperf", "perf-tests-readme-13rows.csv"))
+	const path = "10652.000000,8793,9836,10602,9959,9941,10652,"
+	unmeasured := strings.Replace(table, path, "0.000000,0,0,0,0,0,0,", 1)
+	for name, files := range map[string]map[string]string{
+		"two of one name": {"a/netperf.csv": table, "b/netperf.csv": unmeasured},
+		"of another name": {csvOfCase: table, "a/results.CSV": unmeasured},
+		"fewer rows":      {csvOfCase: table, "a.csv": table[:strings.Index(table, "\n13 ")+1]},
+	} {
+		evidence, err := parseFiles(netperfCase, files, "")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		wantFinding(t, evidence, testcases.FindingIncomplete, "holds other rows or figures than ")
+	}
+	copies, err := parseFiles(netperfCase, map[string]string{csvOfCase: table, "copy.csv": table}, "")
+	if err != nil || len(copies.Checks) != 13 {
+		t.Errorf("copies: %d checks, %v", len(copies.Checks), err)
+	}
+	wantNoIncomplete(t, copies)
+	_, err = parseFiles(netperfCase, map[string]string{csvOfCase: table, "z.csv": "a,b\n"}, "")
+	wantError(t, err, `z.csv:1: "a" is neither`)
+
+	tiny, err := parseFiles(netperfCase, map[string]string{csvOfCase: strings.Replace(table, path, "0.000900,0,0,0,0,0,0,", 1)}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFinding(t, tiny, testcases.FindingIncomplete, "4 of the 5 network paths")
+	if got := named(t, tiny, "iperf TCP. Remote VM using Pod IP"); got.Status != testcases.StatusSkip || !strings.Contains(got.Reason, "value 0.0009") {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func FuzzNetperf(f *testing.F) {
 	for _, name := range []string{"mrahbar-ragged.csv", "perf-tests-readme-13rows.csv"} {
 		f.Add(recorded(f, "testdata/netperf", name))

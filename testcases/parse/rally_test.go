@@ -183,7 +183,15 @@ func TestRallyWorkloads(t *testing.T) {
 		"nothing ran but passed": {`"pass_sla": true, "total_iteration_count": 0`, testcases.StatusError, testcases.ClassSetup, "no iteration ran: the set-up failed"},
 		"no verdict":             {`"total_iteration_count": 1`, testcases.StatusError, testcases.ClassInterrupted, "the report does not say whether the scenario met its criteria"},
 		"verdict is no boolean":  {`"total_iteration_count": 1, "pass_sla": "yes"`, testcases.StatusError, testcases.ClassInterrupted, "the report does not say whether the scenario met its criteria"},
-		"failed for no reason":   {`"pass_sla": false, "total_iteration_count": 1`, testcases.StatusFail, testcases.ClassFailure, "no failed criterion is named"},
+		"a criterion failed": {
+			`"pass_sla": true, "total_iteration_count": 1, "sla_results": {"sla": [{"success": true, "detail": "a"}, {"success": false, "detail": "b"}]}`,
+			testcases.StatusFail, testcases.ClassFailure, "b\nthe report says that the scenario met its criteria: it was edited",
+		},
+		"a criterion without a verdict": {
+			`"pass_sla": true, "total_iteration_count": 1, "sla_results": {"sla": [{"criterion": "failure_rate"}]}`,
+			testcases.StatusFail, testcases.ClassFailure, "no failed criterion is named\nthe report says that the scenario met its criteria: it was edited",
+		},
+		"failed for no reason": {`"pass_sla": false, "total_iteration_count": 1`, testcases.StatusFail, testcases.ClassFailure, "no failed criterion is named"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -213,7 +221,7 @@ func TestRallyFindsWhatDoesNotFit(t *testing.T) {
 		"crashed":                   {xml, "", `{"status": "crashed", "uuid": "4815bff6-b15e-415e-81e9-580ab6da39b5"}`, `status is "crashed"`},
 		"another task":              {xml, "", `{"status": "finished", "uuid": "other"}`, "not of the same run"},
 		"passed in one, not both":   {strings.Replace(xml, "<failure>Failure rate criteria 0.00% &lt;= 30.00% &lt;= 0.00% - Failed</failure>", "", 1), json, "", "the JUnit export says pass, the JSON report fail"},
-		"failed in one, not both":   {xml, strings.Replace(json, position+`"pass_sla": false`, position+`"pass_sla": true`, 1), "", "the JUnit export says fail, the JSON report pass"},
+		"failed in one, not both":   {xml, strings.Replace(strings.Replace(json, position+`"pass_sla": false`, position+`"pass_sla": true`, 1), `"success": false`, `"success": true`, 1), "", "the JUnit export says fail, the JSON report pass"},
 		"header counts more":        {strings.Replace(xml, `tests="8"`, `tests="9"`, 1), "", "", "tests=9"},
 		"header knows no failure":   {strings.Replace(xml, `failures="2"`, `failures="0"`, 1), "", "", "failures=0"},
 		"scenario only in the JSON": {strings.Replace(xml, `name="list_namespaces"`, `name="list_things"`, 1), json, "", "Kubernetes.list_namespaces is in the JSON report and not in the JUnit export"},
@@ -253,7 +261,64 @@ func TestRallyTellsOfTheTable(t *testing.T) {
 	}
 	wantFinding(t, evidence, testcases.FindingNote, "2 of the 3 scenarios of RC2 table 2.1 are in the files")
 	wantFinding(t, evidence, testcases.FindingNote, "not in the files: Kubernetes.create_and_delete_replicaset")
-	wantFinding(t, evidence, testcases.FindingNote, "Kubernetes.list_namespaces ran 10 iterations, RC2 table 2.1 asks for 20")
+	wantFinding(t, evidence, testcases.FindingIncomplete, "Kubernetes.list_namespaces ran 10 iterations, RC2 table 2.1 asks for 20")
+}
+
+func TestRallyThatHidesFailures(t *testing.T) {
+	t.Parallel()
+	fail := string(recorded(t, "testdata/rally", "generated-3.3.0-fail.xml"))
+	pass := string(recorded(t, "testdata/rally", "generated-3.3.0-pass.xml"))
+	json := string(recorded(t, "testdata/rally", "generated-3.3.0-pass.json"))
+	const scenario = `name="create_and_delete_namespace"`
+	at := strings.Index(pass, scenario)
+	skipped := pass[:at] + strings.Replace(pass[at:], " />", "><skipped/></testcase>", 1)
+	for name, test := range map[string]flawed{
+		"another file": {
+			map[string]string{xmlOfCase: pass, "other/b.XML": fail},
+			testcases.FindingIncomplete, "holds other results than " + xmlOfCase,
+		},
+		"two files of one name": {
+			map[string]string{"a/xrally_kubernetes_full.xml": pass, "b/xrally_kubernetes_full.xml": fail},
+			testcases.FindingIncomplete, "holds other results than a/",
+		},
+		"skipped": {
+			map[string]string{xmlOfCase: skipped},
+			testcases.FindingIncomplete, "Kubernetes.create_and_delete_namespace was skipped, which Rally never does",
+		},
+		"the task failed": {
+			map[string]string{jsonOfCase: strings.Replace(json, `"pass_sla": true`, `"pass_sla": false`, 1)},
+			testcases.FindingFailure, "the task did not meet its criteria",
+		},
+		"the suite failed": {
+			map[string]string{xmlOfCase: strings.Replace(pass, "</testsuite>", "<failure>no cluster</failure></testsuite>", 1)},
+			testcases.FindingFailure, "outside of any scenario: no cluster",
+		},
+		"the root failed": {
+			map[string]string{xmlOfCase: strings.Replace(pass, "<testsuites>", `<testsuites errors="1">`, 1)},
+			testcases.FindingIncomplete, "<testsuites> says failures=0 errors=1",
+		},
+	} {
+		evidence, err := parseFiles(rallyCase, test.files, "")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		wantFinding(t, evidence, test.kind, test.want)
+	}
+	c := *rallyCase
+	c.Scenarios = []testcases.Scenario{{Name: "Kubernetes.create_and_delete_namespace", Iterations: 10}}
+	evidence, err := parseFiles(&c, map[string]string{xmlOfCase: skipped}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantFinding(t, evidence, testcases.FindingNote, "0 of the 1 scenarios")
+	if got := named(t, evidence, c.Scenarios[0].Name); got.Ran() || got.Class != testcases.ClassUnexplained {
+		t.Errorf("got %+v", got)
+	}
+	copies, err := parseFiles(rallyCase, map[string]string{xmlOfCase: pass, "copy.xml": pass}, "")
+	if err != nil || len(copies.Checks) != 8 {
+		t.Errorf("copies: %d checks, %v", len(copies.Checks), err)
+	}
+	wantNoIncomplete(t, copies)
 }
 
 func TestRallyRefusesGarbage(t *testing.T) {

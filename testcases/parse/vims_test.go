@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -162,6 +163,21 @@ func TestVIMSOddLines(t *testing.T) {
 			}
 			wantNoIncomplete(t, evidence)
 		})
+	}
+}
+
+func TestVIMSNotesFewTests(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int]bool{1: true, 79: true, 80: false} {
+		var log strings.Builder
+		for i := range n {
+			fmt.Fprintf(&log, "Test %d (TCP) - (1) Passed\n", i)
+		}
+		fmt.Fprintf(&log, "0 failures out of %d tests run\n0 tests skipped\n", n)
+		evidence := parseVIMSLog(t, log.String())
+		if _, noted := finding(evidence, testcases.FindingNote, "release-130 lists 96"); noted != want {
+			t.Errorf("%d tests: noted %v, want %v", n, noted, want)
+		}
 	}
 }
 
