@@ -11,7 +11,7 @@ LDFLAGS := -s -w -buildid= -X main.version=$(VERSION)
 TESTFLAGS ?=
 CGO       := $(if $(findstring -race,$(TESTFLAGS)),1,0)
 
-.PHONY: help build test lint demo bench fuzz golden clean
+.PHONY: help build test lint demo bench fuzz soak golden clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -35,6 +35,9 @@ bench: ## measure the speeds that the documents promise
 
 fuzz: ## fuzz every parser of outside input, 20 s each
 	@sh tools/fuzz.sh 20s
+
+soak: ## kill the test DB under load for a minute
+	CGO_ENABLED=0 $(GO) test ./cmd/xtci -run TestSoak -soak 1m -v
 
 golden: ## write the golden files anew
 	CGO_ENABLED=0 $(GO) test ./cmd/... ./artifacts/... ./installer/... -update
