@@ -4,7 +4,7 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
 GO      ?= go
-LINT    ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+LINTER  ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 LDFLAGS := -s -w -buildid= -X main.version=$(VERSION)
 
 # More for go test, such as TESTFLAGS=-race (which needs a C compiler).
@@ -25,7 +25,7 @@ test: ## run all tests
 
 lint: ## run the linters
 	$(GO) vet ./...
-	$(GO) run $(LINT) run
+	$(GO) run $(LINTER) run
 
 demo: build ## replay the recorded sample campaign, publish and review it, in ./demo
 	@sh tools/demo.sh bin/xtci demo
