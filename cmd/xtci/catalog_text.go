@@ -33,8 +33,10 @@ func writeCatalog(w io.Writer, catalog *testcases.Catalog) error {
 		if err != nil {
 			return err
 		}
-		rows = append(rows, []string{c.Name, c.Tier, mandatoryWord(c.Mandatory), string(c.Level),
-			catalog.Execution(c), c.Driver, count, c.Requirements[0]})
+		rows = append(rows, []string{
+			c.Name, c.Tier, mandatoryWord(c.Mandatory), string(c.Level),
+			catalog.Execution(c), c.Driver, count, c.Requirements[0],
+		})
 	}
 	s := catalog.Specification
 	_, err = fmt.Fprintf(w, "%s, %s\n%s\n\n", s.Title, s.Version, s.URL)
