@@ -60,8 +60,8 @@ func TestJUnitByMeaning(t *testing.T) {
 	}
 	failure, erred, skipped, passed := "failure", "error", "skipped", "passed"
 	for name, want := range map[string]string{
-		"campaign/campaign verdict":                                                       failure,
-		"k8s_conformance/k8s_conformance evidence":                                        passed,
+		"campaign/campaign verdict":                failure,
+		"k8s_conformance/k8s_conformance evidence": passed,
 		"k8s_conformance/[sig-network] DNS should provide DNS for services [Conformance]": passed,
 		"k8s_conformance/[sig-apps] Job should flake [Conformance]":                       passed,
 		"sig_network/sig_network evidence":                                                failure,
