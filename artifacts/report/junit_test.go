@@ -59,23 +59,24 @@ func TestJUnitByMeaning(t *testing.T) {
 		}
 	}
 	failure, erred, skipped, passed := "failure", "error", "skipped", "passed"
-	for name, want := range map[string]string{
-		"campaign/campaign verdict":                failure,
-		"k8s_conformance/k8s_conformance evidence": passed,
-		"k8s_conformance/[sig-network] DNS should provide DNS for services [Conformance]": passed,
-		"k8s_conformance/[sig-apps] Job should flake [Conformance]":                       passed,
-		"sig_network/sig_network evidence":                                                failure,
-		"sig_network/[sig-network] ran by mistake [Feature:SCTP]":                         failure,
-		"sig_network/[sig-network] Broken by panic":                                       erred,
-		"sig_network/[sig-network] Skipped as pending":                                    skipped,
-		"sig_auth/BeforeSuite":                                                            erred,
-		"sig_auth/[sig-auth] ServiceAccounts should mount an API token":                   erred,
-		"sig_auth/[sig-auth] Unexplained":                                                 erred,
-		"kube_hunter/KHV044 Privileged Container":                                         failure,
-		"kube_hunter/KHV002 K8s Version Disclosure":                                       skipped,
-		"kube_bench_master/kube_bench_master evidence":                                    passed,
-		"k8s_vims/k8s_vims evidence":                                                      failure,
+	for _, row := range []struct{ name, want string }{
+		{"campaign/campaign verdict", failure},
+		{"k8s_conformance/k8s_conformance evidence", passed},
+		{"k8s_conformance/[sig-network] DNS should provide DNS for services [Conformance]", passed},
+		{"k8s_conformance/[sig-apps] Job should flake [Conformance]", passed},
+		{"sig_network/sig_network evidence", failure},
+		{"sig_network/[sig-network] ran by mistake [Feature:SCTP]", failure},
+		{"sig_network/[sig-network] Broken by panic", erred},
+		{"sig_network/[sig-network] Skipped as pending", skipped},
+		{"sig_auth/BeforeSuite", erred},
+		{"sig_auth/[sig-auth] ServiceAccounts should mount an API token", erred},
+		{"sig_auth/[sig-auth] Unexplained", erred},
+		{"kube_hunter/KHV044 Privileged Container", failure},
+		{"kube_hunter/KHV002 K8s Version Disclosure", skipped},
+		{"kube_bench_master/kube_bench_master evidence", passed},
+		{"k8s_vims/k8s_vims evidence", failure},
 	} {
+		name, want := row.name, row.want
 		test, ok := tests[name]
 		if !ok {
 			t.Errorf("there is no %s", name)
