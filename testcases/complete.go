@@ -117,7 +117,7 @@ func (o *Outcome) completeScenarios(hasEvidence bool) {
 	}
 	ran := map[string]bool{}
 	for i := range o.Checks {
-		ran[o.Checks[i].Name] = true
+		ran[o.Checks[i].Name] = o.Checks[i].Ran()
 	}
 	for _, scenario := range o.Case.Scenarios {
 		if !ran[scenario.Name] {
