@@ -33,13 +33,17 @@ func (j *Judge) completeSpecs(o *Outcome, shared []string) error {
 		listed[check.Name] = check
 		own = append(own, check.Name)
 	}
-	if absent := j.absent(listed); len(own) == 0 {
+	switch absent := j.absent(listed); {
+	case len(own) == 0:
 		o.find(FindingIncomplete, "no spec is listed: nothing shows what was executed")
-	} else if len(absent) > specListTolerance {
-		o.find(FindingIncomplete, "the files list %d of the release's %d specs, and lack %d: they were cut or are of another release (first: %q)",
-			len(j.specs)-len(absent), len(j.specs), len(absent), absent[0])
+		o.missing(shared, listed, selection, setup)
+	case len(absent) > specListTolerance:
+		o.find(FindingIncomplete, "the files list %d of the release's %d specs, and lack %d, of which the case selects %d: they were cut or are of another release (first: %q)",
+			len(j.specs)-len(absent), len(j.specs), len(absent), len(selection.Select(absent)), absent[0])
+		o.missing(own, listed, selection, setup)
+	default:
+		o.missing(append(own, shared...), listed, selection, setup)
 	}
-	o.missing(append(own, shared...), listed, selection, setup)
 	return nil
 }
 

@@ -169,7 +169,7 @@ func (f *e2eFile) takeNode(name string, check testcases.Check) {
 func (f *e2eFile) classify(check *testcases.Check) {
 	selected, why := f.merge.selection.Match(check.Name)
 	if check.Ran() {
-		check.Extra = !selected
+		check.Extra = !selected && check.Status != testcases.StatusSkip
 		return
 	}
 	if check.Class != "" { // pending and dry runs have their own words
