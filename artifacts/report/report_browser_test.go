@@ -5,7 +5,6 @@ import (
 	"flag"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anuket-project/xtci/internal/browsertest"
 	"github.com/anuket-project/xtci/testcases"
 )
 
@@ -32,7 +32,7 @@ var screens = []struct {
 }
 
 func TestPageInBrowser(t *testing.T) {
-	browser := startBrowser(t)
+	browser := browsertest.Start(t)
 	for _, screen := range screens {
 		t.Run(screen.name, func(t *testing.T) {
 			tab := open(t, browser, sample(), screen.width, screen.height, "light")
@@ -74,35 +74,6 @@ func TestPageInBrowser(t *testing.T) {
 	if *shots != "" {
 		takeShots(t, browser)
 	}
-}
-
-// startBrowser starts Debian's chromium without anything that reaches out.
-func startBrowser(t *testing.T) context.Context {
-	t.Helper()
-	program, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("the page was NOT looked at: there is no chromium; install Debian's package chromium")
-		}
-		t.Skip("the page was NOT looked at: there is no chromium; install Debian's package chromium")
-	}
-	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()),
-		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true))
-	t.Cleanup(cancelAllocator)
-	browser, cancelBrowser := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(browser); err != nil {
-			t.Errorf("close the browser: %v", err)
-		}
-		cancelBrowser()
-	})
-	if err := chromedp.Do(browser); err != nil {
-		t.Fatalf("start %s: %v", program, err)
-	}
-	return browser
 }
 
 // A tab shows one report and keeps what it writes to the console.

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,6 +15,8 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/anuket-project/xtci/internal/browsertest"
 )
 
 var shots = flag.String("shots", "", "folder to write screenshots of the pages to")
@@ -30,7 +31,7 @@ var screens = []struct {
 }
 
 func TestPagesInBrowser(t *testing.T) {
-	browser := startBrowser(t)
+	browser := browsertest.Start(t)
 	s := sample(t)
 	server := httptest.NewServer(handler(t, s, Options{ArchiveURL: archives}))
 	t.Cleanup(server.Close)
@@ -58,35 +59,6 @@ func TestPagesInBrowser(t *testing.T) {
 	t.Run("keyboard", func(t *testing.T) {
 		checkKeyboard(t, openTab(t, browser, 360, 800, "light"), server.URL)
 	})
-}
-
-// startBrowser starts Debian's chromium without anything that reaches out.
-func startBrowser(t *testing.T) context.Context {
-	t.Helper()
-	program, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("the pages were NOT looked at: there is no chromium; install Debian's package chromium")
-		}
-		t.Skip("the pages were NOT looked at: there is no chromium; install Debian's package chromium")
-	}
-	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(program), chromedp.UserDataDir(t.TempDir()),
-		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
-		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("disable-dev-shm-usage", true))
-	t.Cleanup(cancelAllocator)
-	browser, cancelBrowser := chromedp.NewContext(allocator)
-	t.Cleanup(func() {
-		if err := chromedp.Cancel(browser); err != nil {
-			t.Errorf("close the browser: %v", err)
-		}
-		cancelBrowser()
-	})
-	if err := chromedp.Do(browser); err != nil {
-		t.Fatalf("start %s: %v", program, err)
-	}
-	return browser
 }
 
 // A tab shows pages and keeps what they write to the console.
