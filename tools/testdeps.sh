@@ -4,7 +4,7 @@
 set -u
 
 missing=''
-command -v chromium >/dev/null || missing="$missing chromium fonts-dejavu-core"
+command -v chromium >/dev/null || missing="$missing chromium fonts-dejavu-core fonts-liberation"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 [ -n "$missing" ] || exit 0
 
