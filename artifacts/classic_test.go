@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,6 +23,21 @@ func reviewClassic(t *testing.T, o ReviewOptions) *Review {
 	t.Helper()
 	o.Limits, o.Release = DefaultLimits(), "v1.23"
 	review, err := ReviewArchive(context.Background(), classicZip, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return review
+}
+
+// classicOnce is the review that tests which change nothing in it share: it
+// parses 30 MB.
+var classicOnce = sync.OnceValues(func() (*Review, error) {
+	return ReviewArchive(context.Background(), classicZip, ReviewOptions{Limits: DefaultLimits(), Release: "v1.23"})
+})
+
+func sharedClassic(t *testing.T) *Review {
+	t.Helper()
+	review, err := classicOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +80,7 @@ func outcomeOf(t *testing.T, a *testcases.Assessment, name string) *testcases.Ou
 
 func TestClassicZipIsCalledWhatItIs(t *testing.T) {
 	t.Parallel()
-	review := reviewClassic(t, ReviewOptions{})
+	review := sharedClassic(t)
 	if i := review.Integrity; i.Kind != KindClassic || i.Untouched || i.Signer != "" || len(i.Problems) != 1 {
 		t.Errorf("integrity %+v", i)
 	}
@@ -75,7 +91,7 @@ func TestClassicZipIsCalledWhatItIs(t *testing.T) {
 
 func TestClassicCampaignAgreesWithTheTruthOfEverySuite(t *testing.T) {
 	t.Parallel()
-	assessment := reviewClassic(t, ReviewOptions{}).Assessment
+	assessment := sharedClassic(t).Assessment
 	rows := table(t, "testdata/classic/TRUTH-suites.tsv")[1:]
 	if len(rows) != len(assessment.Outcomes) {
 		t.Errorf("%d suites, %d outcomes", len(rows), len(assessment.Outcomes))
@@ -132,7 +148,7 @@ func TestClassicCampaignAgreesWithTheTruthOfEveryRecord(t *testing.T) {
 	t.Parallel()
 	type key struct{ suite, spec string }
 	type fate struct{ status, class, reason string }
-	assessment := reviewClassic(t, ReviewOptions{}).Assessment
+	assessment := sharedClassic(t).Assessment
 	got := map[key]fate{}
 	for i := range assessment.Outcomes {
 		o := &assessment.Outcomes[i]
@@ -175,7 +191,7 @@ func TestClassicCampaignAgreesWithTheTruthOfEveryRecord(t *testing.T) {
 
 func TestClassicCampaignMerged(t *testing.T) {
 	t.Parallel()
-	assessment := reviewClassic(t, ReviewOptions{}).Assessment
+	assessment := sharedClassic(t).Assessment
 	got, missing := map[string]int{}, map[string]int{}
 	for i := range assessment.Specs {
 		spec := &assessment.Specs[i]
