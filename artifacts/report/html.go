@@ -9,9 +9,8 @@ import (
 	"html/template"
 	"io"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/anuket-project/xtci/internal/invisible"
 	"github.com/anuket-project/xtci/testcases"
 )
 
@@ -41,7 +40,7 @@ func HTML(w io.Writer, a *testcases.Assessment) error {
 	if err := templates.Execute(&page, v); err != nil {
 		return fmt.Errorf("make report.html: %w", err)
 	}
-	if _, err := w.Write(showInvisible(page.Bytes())); err != nil {
+	if _, err := w.Write(invisible.Spell(page.Bytes())); err != nil {
 		return fmt.Errorf("write report.html: %w", err)
 	}
 	return nil
@@ -58,28 +57,4 @@ func contentSecurityPolicy(style string) string {
 		"base-uri 'none'",
 		"form-action 'none'",
 	}, "; ")
-}
-
-// showInvisible spells out the characters of a page that nobody would see:
-// controls, and marks that turn the direction of text around or have no
-// width. A name must not look like another one. It works on the whole page,
-// so that no template can forget it; the page's own text has none of them.
-func showInvisible(page []byte) []byte {
-	out := make([]byte, 0, len(page))
-	for len(page) > 0 {
-		r, size := utf8.DecodeRune(page)
-		switch {
-		case r == '\r' && len(page) > 1 && page[1] == '\n': // a line end of a log
-		case r == '\n' || r == '\t' || !isInvisible(r):
-			out = utf8.AppendRune(out, r) // of an invalid byte, U+FFFD
-		default:
-			out = fmt.Appendf(out, "⟨U+%04X⟩", r)
-		}
-		page = page[size:]
-	}
-	return out
-}
-
-func isInvisible(r rune) bool {
-	return r >= 0x80 && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || r < 0x20 || r == 0x7f
 }

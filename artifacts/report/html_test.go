@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anuket-project/xtci/internal/invisible"
 	"github.com/anuket-project/xtci/testcases"
 )
 
@@ -49,7 +50,7 @@ func TestPageHoldsNothingThatRuns(t *testing.T) {
 			}
 		}
 		for _, r := range page {
-			if r != '\n' && r != '\t' && isInvisible(r) {
+			if r != '\n' && r != '\t' && invisible.Is(r) {
 				t.Errorf("%s: the page holds %U, which nobody sees", name, r)
 				break
 			}
@@ -164,24 +165,6 @@ func TestEvidenceLinks(t *testing.T) {
 	} {
 		if diff := cmp.Diff(tt.want, evidence(tt.folder, tt.source)); diff != "" {
 			t.Errorf("evidence(%q, %v) (-want +got):\n%s", tt.folder, tt.source, diff)
-		}
-	}
-}
-
-func TestShowInvisible(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"plain äöü 漢字\n\t": "plain äöü 漢字\n\t",
-		"a\r\nb":           "a\nb",
-		"a\rb":             "a⟨U+000D⟩b",
-		"\u202eexe.gnp":    "⟨U+202E⟩exe.gnp",
-		"ze\u200bro":       "ze⟨U+200B⟩ro",
-		"\x1b[31m":         "⟨U+001B⟩[31m",
-		"a\u2028b":         "a⟨U+2028⟩b",
-		"bad \xff byte":    "bad \uFFFD byte",
-	} {
-		if got := string(showInvisible([]byte(in))); got != want {
-			t.Errorf("showInvisible(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/anuket-project/xtci/internal/invisible"
 )
 
 func TestEscapeKeepsTheMeaning(t *testing.T) {
@@ -14,7 +16,7 @@ func TestEscapeKeepsTheMeaning(t *testing.T) {
 			t.Fatal(err)
 		}
 		escaped := Escape(string(raw) + "\n")
-		if strings.ContainsFunc(strings.TrimSuffix(escaped, "\n"), unseen) {
+		if strings.ContainsFunc(strings.TrimSuffix(escaped, "\n"), invisible.Is) {
 			t.Errorf("%q: something unseen is left: %q", text, escaped)
 		}
 		var back map[string]string

@@ -9,11 +9,12 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	xterm "golang.org/x/term"
+
+	"github.com/anuket-project/xtci/internal/invisible"
 )
 
 // A Progress shows steps as they begin and end: on a terminal the running
@@ -139,17 +140,11 @@ func Plain(text string) string {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
-		case unseen(r):
-			return unicode.ReplacementChar
+		case invisible.Is(r):
+			return utf8.RuneError
 		}
 		return r
 	}, text)
-}
-
-// unseen is a character that can change how text around it looks, or that
-// nobody sees.
-func unseen(r rune) bool {
-	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || unicode.In(r, unicode.Zl, unicode.Zp)
 }
 
 // Escape makes a JSON text safe to print: what nobody sees is written as JSON
@@ -157,7 +152,7 @@ func unseen(r rune) bool {
 func Escape(text string) string {
 	var out strings.Builder
 	for _, r := range text {
-		if r == '\n' || !unseen(r) {
+		if r == '\n' || !invisible.Is(r) {
 			out.WriteRune(r)
 			continue
 		}

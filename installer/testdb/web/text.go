@@ -7,33 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 )
-
-// showInvisible spells out the characters of a page that nobody would see:
-// controls, and marks that turn the direction of text around or have no
-// width. A name must not look like another one. It works on the whole page,
-// so that no template can forget it; the page's own text has none of them.
-func showInvisible(page []byte) []byte {
-	out := make([]byte, 0, len(page))
-	for len(page) > 0 {
-		r, size := utf8.DecodeRune(page)
-		switch {
-		case r == '\r' && len(page) > 1 && page[1] == '\n': // a line end
-		case r == '\n' || r == '\t' || !isInvisible(r):
-			out = utf8.AppendRune(out, r) // of an invalid byte, U+FFFD
-		default:
-			out = fmt.Appendf(out, "⟨U+%04X⟩", r)
-		}
-		page = page[size:]
-	}
-	return out
-}
-
-func isInvisible(r rune) bool {
-	return r >= 0x80 && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp) || r < 0x20 || r == 0x7f
-}
 
 // campaignURL is the page of a build tag. What browsers and http.ServeMux do
 // not take for a part of a path is searched for; the empty tag has no page.

@@ -41,23 +41,6 @@ func TestSafeLink(t *testing.T) {
 	}
 }
 
-func TestShowInvisible(t *testing.T) {
-	t.Parallel()
-	for in, want := range map[string]string{
-		"plain äöü 漢字\n\t": "plain äöü 漢字\n\t",
-		"a\r\nb":           "a\nb",
-		"a\rb":             "a⟨U+000D⟩b",
-		"\u202eexe.gnp":    "⟨U+202E⟩exe.gnp",
-		"ze\u200bro":       "ze⟨U+200B⟩ro",
-		"\x1b[31m":         "⟨U+001B⟩[31m",
-		"bad \xff byte":    "bad \uFFFD byte",
-	} {
-		if got := string(showInvisible([]byte(in))); got != want {
-			t.Errorf("showInvisible(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
 func TestElapsed(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ start, stop, want string }{

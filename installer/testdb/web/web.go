@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/anuket-project/xtci/installer/testdb"
+	"github.com/anuket-project/xtci/internal/invisible"
 	"github.com/anuket-project/xtci/testcases"
 )
 
@@ -201,7 +202,7 @@ func (s *site) write(w http.ResponseWriter, r *http.Request, v view) {
 	if v.code == 0 {
 		v.code = http.StatusOK
 	}
-	body := showInvisible(page.Bytes())
+	body := invisible.Spell(page.Bytes())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(v.code)

@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anuket-project/xtci/installer/testdb"
+	"github.com/anuket-project/xtci/internal/invisible"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -128,7 +129,7 @@ func checkInert(t *testing.T, name, page string) {
 		}
 	}
 	for _, r := range page {
-		if r != '\n' && r != '\t' && isInvisible(r) {
+		if r != '\n' && r != '\t' && invisible.Is(r) {
 			t.Errorf("%s: the page holds %U, which nobody sees", name, r)
 			break
 		}
