@@ -18,6 +18,10 @@ import (
 // maxSite is the largest site file that is read.
 const maxSite = 1 << 20
 
+// testPrefix begins, after XTCI_, the variables that tests are told by
+// (XTCI_TEST_JENKINS_URL): they are no part of a site.
+const testPrefix = "TEST_"
+
 // delimiter parts nested keys inside viper, where a dot may be part of a key.
 const delimiter = "::"
 
@@ -34,17 +38,22 @@ func Load(o Options) (Site, error) {
 	site := Default()
 	known := keys(reflect.TypeFor[Site](), "")
 	v := viper.NewWithOptions(viper.KeyDelimiter(delimiter))
+	var file Site
 	if o.File != "" {
-		if err := loadFile(o, v, &site, known); err != nil {
+		if err := loadFile(o, v, &file, known); err != nil {
 			return Site{}, err
 		}
+		site.addEnv(file)
 	}
+	var over []string
 	for _, variable := range o.Environ {
 		name, value, _ := strings.Cut(variable, "=")
-		if rest, ok := strings.CutPrefix(name, "XTCI_"); ok {
-			if err := set(v, &site, known, envKey(known, rest), value); err != nil {
+		if rest, ok := strings.CutPrefix(name, "XTCI_"); ok && !strings.HasPrefix(rest, testPrefix) {
+			key := envKey(known, rest)
+			if err := set(v, &site, known, key, value); err != nil {
 				return Site{}, fmt.Errorf("environment variable %s: %w", name, err)
 			}
+			over = append(over, key)
 		}
 	}
 	for _, pair := range o.Set {
@@ -55,17 +64,25 @@ func Load(o Options) (Site, error) {
 		if err := set(v, &site, known, key, value); err != nil {
 			return Site{}, fmt.Errorf("--set %s: %w", pair, err)
 		}
+		over = append(over, key)
 	}
 	if err := v.Unmarshal(&site, viper.DecoderConfigOption(useYAMLTags)); err != nil {
 		return Site{}, fmt.Errorf("read the site: %w", err)
 	}
-	return site, site.validate()
+	overlay(reflect.ValueOf(&site).Elem(), reflect.ValueOf(file), over, "")
+	if err := site.validate(); err != nil {
+		return Site{}, err
+	}
+	return site, site.readSecrets()
 }
 
+// notForViper are the keys whose values do not pass through viper: it folds
+// the case of names, and knows no type with a form of its own.
+var notForViper = [...]string{"env", "suites", "docker_tags"}
+
 // loadFile checks the keys and types of the file strictly, with lines, and
-// hands its values to viper. Names of environment variables do not pass
-// through viper, which would fold their case.
-func loadFile(o Options, v *viper.Viper, site *Site, known []string) error {
+// hands its values to viper. What viper would spoil is in file alone.
+func loadFile(o Options, v *viper.Viper, file *Site, known []string) error {
 	raw, err := readLimited(o.File)
 	if err != nil {
 		return fmt.Errorf("read the site: %w", err)
@@ -74,37 +91,99 @@ func loadFile(o Options, v *viper.Viper, site *Site, known []string) error {
 	if err := yaml.Unmarshal(raw, &node); err != nil {
 		return fmt.Errorf("%s: %w", o.File, err)
 	}
-	if err := checkKeys(o.File, &node, known, ""); err != nil {
+	if err := checkKeys(o.File, &node, reflect.TypeFor[Site](), known, ""); err != nil {
 		return err
 	}
-	var file Site
 	decoder := yaml.NewDecoder(bytes.NewReader(raw))
 	decoder.KnownFields(true)
-	if err := decoder.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+	if err := decoder.Decode(file); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s: %w", o.File, err)
-	}
-	for name, value := range file.Env {
-		site.Env[name] = value
 	}
 	var tree map[string]any
 	if err := yaml.Unmarshal(raw, &tree); err != nil {
 		return fmt.Errorf("%s: %w", o.File, err)
 	}
-	delete(tree, "env")
+	var names struct {
+		Env Env `yaml:"env"`
+	}
+	if tree["env"] != nil {
+		if err := yaml.Unmarshal(raw, &names); err != nil {
+			return fmt.Errorf("%s: %w", o.File, err)
+		}
+	}
+	for _, variable := range names.Env {
+		file.EnvOrder = append(file.EnvOrder, variable.Name)
+	}
+	// null is that a variable which the site has by default is not set at all.
+	var nulls struct {
+		Env map[string]*string `yaml:"env"`
+	}
+	if err := yaml.Unmarshal(raw, &nulls); err != nil {
+		return fmt.Errorf("%s: %w", o.File, err)
+	}
+	for name, value := range nulls.Env {
+		if value == nil {
+			delete(file.Env, name)
+		}
+	}
+	for _, key := range notForViper {
+		delete(tree, key)
+	}
 	return v.MergeConfigMap(tree)
+}
+
+// addEnv adds the variables of the file, which says their order.
+func (s *Site) addEnv(file Site) {
+	s.EnvOrder = slices.DeleteFunc(s.EnvOrder, func(name string) bool { return slices.Contains(file.EnvOrder, name) })
+	for _, name := range file.EnvOrder {
+		if value, ok := file.Env[name]; ok {
+			s.EnvOrder = append(s.EnvOrder, name)
+			s.Env[name] = value
+		} else {
+			delete(s.Env, name)
+		}
+	}
+}
+
+// setEnv sets one variable.
+func (s *Site) setEnv(name, value string) {
+	if _, ok := s.Env[name]; !ok {
+		s.EnvOrder = append(s.EnvOrder, name)
+	}
+	s.Env[name] = value
 }
 
 // set gives one key a value, as text.
 func set(v *viper.Viper, site *Site, known []string, key, value string) error {
 	if name, ok := strings.CutPrefix(key, "env."); ok && name != "" {
-		site.Env[name] = value
+		site.setEnv(name, value)
 		return nil
 	}
-	if !slices.Contains(known, key) || key == "env" || key == "stack" {
+	if !slices.Contains(known, key) || key == "env" {
 		return unknownKey(known, key)
+	}
+	if field, ok := typeOf(reflect.TypeFor[Site](), key); !ok || field.Kind() == reflect.Slice && field.Elem().Kind() != reflect.String {
+		return fmt.Errorf("key %q is a list, or in one: give it in the site's file", key)
+	}
+	if slices.ContainsFunc(known, func(other string) bool { return strings.HasPrefix(other, key+".") }) {
+		return fmt.Errorf("key %q has keys of its own: set one of them", key)
 	}
 	v.Set(strings.ReplaceAll(key, ".", delimiter), value)
 	return nil
+}
+
+// typeOf returns the type of a key that is in no list.
+func typeOf(t reflect.Type, key string) (reflect.Type, bool) {
+	for part := range strings.SplitSeq(key, ".") {
+		if t.Kind() != reflect.Struct {
+			return nil, false
+		}
+		var ok bool
+		if t, ok = fieldOf(t, part); !ok {
+			return nil, false
+		}
+	}
+	return t, true
 }
 
 // envKey finds the key that XTCI_STACK_PREFIX means: stack.prefix.
@@ -120,55 +199,110 @@ func envKey(known []string, name string) string {
 	return strings.ToLower(name)
 }
 
-// checkKeys refuses keys that no site has.
-func checkKeys(file string, node *yaml.Node, known []string, prefix string) error {
-	if node.Kind == yaml.DocumentNode {
-		for _, child := range node.Content {
-			if err := checkKeys(file, child, known, prefix); err != nil {
+// checkKeys refuses keys that no site has: t is the type that a node is read
+// into, prefix the key under which it stands, with a dot at its end.
+func checkKeys(file string, node *yaml.Node, t reflect.Type, known []string, prefix string) error {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	switch {
+	case node.Kind == yaml.DocumentNode && len(node.Content) > 0:
+		return checkKeys(file, node.Content[0], t, known, prefix)
+	case reflect.PointerTo(t).Implements(reflect.TypeFor[yaml.Unmarshaler]()):
+		return nil // it refuses what it does not know itself
+	case node.Kind == yaml.SequenceNode && t.Kind() == reflect.Slice:
+		for _, element := range node.Content {
+			if err := checkKeys(file, element, t.Elem(), known, prefix); err != nil {
 				return err
 			}
 		}
-		return nil
-	}
-	if node.Kind != yaml.MappingNode || prefix == "env" {
-		return nil
-	}
-	for i := 0; i+1 < len(node.Content); i += 2 {
-		key := node.Content[i].Value
-		if prefix != "" {
-			key = prefix + "." + key
-		}
-		if !slices.Contains(known, key) {
-			return fmt.Errorf("%s:%d: %w", file, node.Content[i].Line, unknownKey(known, key))
-		}
-		if err := checkKeys(file, node.Content[i+1], known, key); err != nil {
-			return err
+	case node.Kind == yaml.MappingNode && t.Kind() == reflect.Struct:
+		for i := 0; i+1 < len(node.Content); i += 2 {
+			name := node.Content[i]
+			field, ok := fieldOf(t, name.Value)
+			if !ok {
+				return fmt.Errorf("%s:%d: %w", file, name.Line, unknownKey(known, prefix+name.Value))
+			}
+			if err := checkKeys(file, node.Content[i+1], field, known, prefix+name.Value+"."); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	return nil // another shape than wanted is refused by the decoder, with its line
+}
+
+// fieldOf returns the type of a struct's field by its yaml tag.
+func fieldOf(t reflect.Type, key string) (reflect.Type, bool) {
+	for field := range t.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		if options == "inline" {
+			if found, ok := fieldOf(field.Type, key); ok {
+				return found, true
+			}
+		}
+		if name == key && name != "" && name != "-" {
+			return field.Type, true
+		}
+	}
+	return nil, false
 }
 
 func unknownKey(known []string, key string) error {
 	return fmt.Errorf("unknown key %q: did you mean %q?", key, Nearest(known, key))
 }
 
-// keys lists the keys of a struct by its yaml tags, parents included.
+// keys lists the keys of a struct by its yaml tags, parents included, and
+// those of lists' elements.
 func keys(t reflect.Type, prefix string) []string {
 	var all []string
 	for field := range t.Fields() {
-		key := prefix + field.Tag.Get("yaml")
+		name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		if name == "-" {
+			continue
+		}
+		if options == "inline" {
+			all = append(all, keys(field.Type, prefix)...)
+			continue
+		}
+		key := prefix + name
 		all = append(all, key)
-		if field.Type.Kind() == reflect.Struct {
-			all = append(all, keys(field.Type, key+".")...)
+		below := field.Type
+		for below.Kind() == reflect.Pointer || below.Kind() == reflect.Slice {
+			below = below.Elem()
+		}
+		if below.Kind() == reflect.Struct {
+			all = append(all, keys(below, key+".")...)
 		}
 	}
 	return all
+}
+
+// overlay gives dst every list that the file has. viper would merge them with
+// those that are there, element by element; keys in over were set by hand.
+func overlay(dst, src reflect.Value, over []string, prefix string) {
+	for field, value := range src.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+		key := prefix + name
+		target := dst.FieldByIndex(field.Index)
+		switch {
+		case options == "inline":
+			overlay(target, value, over, prefix)
+		case value.Kind() == reflect.Struct:
+			overlay(target, value, over, key+".")
+		case value.Kind() == reflect.Slice && !value.IsNil() && name != "-" && !slices.Contains(over, key):
+			target.Set(value)
+		}
+	}
 }
 
 // useYAMLTags makes viper see the same names as the YAML decoder, and refuse
 // what the site does not have.
 func useYAMLTags(c *mapstructure.DecoderConfig) {
 	c.TagName = "yaml"
+	c.SquashTagOption = "inline"
 	c.ErrorUnused = true
 }
 

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -31,13 +32,18 @@ func TestLoad(t *testing.T) {
 			want: Site{}, // with.dot is refused below
 		},
 		{
+			name: "no variable at all", file: "env: {DEPLOY_SCENARIO: null, A: ''}\n",
+			want: want(func(s *Site) { s.Env, s.EnvOrder = map[string]string{"A": ""}, []string{"A"} }),
+		},
+		{
 			name:    "file, environment, flags, each over the one before",
 			file:    "project: from-file\nfailure: continue\nstack:\n  prefix: /from/file\n",
-			environ: []string{"PATH=/bin", "XTCI_PROJECT=from-env", "XTCI_STACK_PREFIX=/from/env", "XTCI_ENV_HTTP_PROXY=http://p"},
+			environ: []string{"PATH=/bin", "XTCI_TEST_DEMAND=docker", "XTCI_PROJECT=from-env", "XTCI_STACK_PREFIX=/from/env", "XTCI_ENV_HTTP_PROXY=http://p"},
 			set:     []string{"stack.prefix=/from/set", "env.Mixed_Case=x"},
 			want: want(func(s *Site) {
 				s.Project, s.Failure, s.Stack.Prefix = "from-env", FailureContinue, "/from/set"
 				s.Env["HTTP_PROXY"], s.Env["Mixed_Case"] = "http://p", "x"
+				s.EnvOrder = append(s.EnvOrder, "HTTP_PROXY", "Mixed_Case")
 			}),
 		},
 	} {
@@ -84,6 +90,21 @@ func TestLoadRefuses(t *testing.T) {
 		{name: "a flag without a value", set: []string{"failure"}, want: []string{"--set failure", "KEY=VALUE"}},
 		{name: "a flag for a key that is none", set: []string{"stack.prefx=1"}, want: []string{`"stack.prefix"`}},
 		{name: "a variable for a key that is none", environ: []string{"XTCI_PROJEKT=1"}, want: []string{"XTCI_PROJEKT", `"project"`}},
+		{name: "a misspelt key in a list", file: "suites:\n- container: a\n  tests: [b]\n- contaner: c\n", want: []string{"xtci.yaml:4", `"suites.contaner"`, `"suites.container"`}},
+		{name: "a misspelt key below a list in a list", file: "jobs:\n  properties:\n  - build-blocker:\n      blocking-job: [x]\n", want: []string{"xtci.yaml:4", `"jobs.properties.build-blocker.blocking-jobs"`}},
+		{name: "a wrong type in a list", file: "suites:\n- container: a\n  privileged: maybe\n", want: []string{"xtci.yaml", "line 3"}},
+		{name: "a list that is none", file: "suites: {container: a}\n", want: []string{"xtci.yaml", "line 1"}},
+		{name: "two keys at one tag", file: "docker_tags:\n- {a: {}, b: {}}\n", want: []string{"xtci.yaml", "line 2", "one tag"}},
+		{name: "a variable twice", file: "suites:\n- container: a\n  tests: [b]\n  env: {A: 1, A: 2}\n", want: []string{"xtci.yaml", `line 4`}},
+		{name: "a test twice", file: "suites:\n- {container: a, tests: [b, b]}\n", want: []string{"suites[0].tests", `"b"`, "once"}},
+		{name: "no tests", file: "suites:\n- {container: a}\n", want: []string{"suites[0].tests", "name the tests"}},
+		{name: "an image for a container", file: "suites:\n- {container: 'a:v1', tests: [b]}\n", want: []string{"suites[0].container", `"a:v1"`}},
+		{name: "an execution that is none", file: "suites:\n- {container: a, tests: [b], execution: both}\n", want: []string{"suites[0].execution", `"both"`, "parallel or sequential"}},
+		{name: "a volume that is none", set: []string{"volumes=/only"}, want: []string{"volumes", `"/only"`, "HOST-PATH"}},
+		{name: "a flag for an element of a list", set: []string{"suites.container=a"}, want: []string{`"suites.container"`, "file"}},
+		{name: "a flag for a list of structures", set: []string{"docker_tags=v1.23"}, want: []string{`"docker_tags"`, "file"}},
+		{name: "a timeout without minutes", file: "jobs:\n  wrappers:\n  - timeout: {fail: true}\n", want: []string{"jobs.wrappers[0].timeout.timeout", "minutes"}},
+		{name: "a publisher that says nothing", file: "jobs:\n  publishers: [{}]\n", want: []string{"jobs.publishers[0]", "email"}},
 		{name: "a project that is no name", set: []string{"project=../x"}, want: []string{"project", `"../x"`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -120,7 +141,11 @@ func TestDigestTellsSitesApart(t *testing.T) {
 		}
 		return d
 	}
-	other, moved := Default(), Default()
+	other, moved, suites := Default(), Default(), Default()
+	suites.Suites = []Suite{{Container: "a", Tests: []string{"b"}}}
+	if digest(Default()) == digest(suites) {
+		t.Error("other suites have the same digest")
+	}
 	other.Env["X"] = "1"
 	moved.Stack.Prefix = "/elsewhere"
 	if digest(Default()) == digest(other) {
@@ -144,4 +169,84 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("accepted a site without a project: %q", text)
 		}
 	})
+}
+
+func TestLoadSuites(t *testing.T) {
+	t.Parallel()
+	root := 0
+	file := filepath.Join(t.TempDir(), "xtci.yaml")
+	text := `
+repo: registry.example/lab
+dport: 5000
+env: {Z: '1', DEPLOY_SCENARIO: k8-x, A: 'two words'}
+volumes: ['/a:/b']
+docker_tags:
+- v1.23
+- 2023.1: {node: arm, branch: stable/2023.1, DASHBOARD_URL: 'http://d', lower: x}
+- latest:
+suites:
+- container: first
+  tests: [one, two]
+- container: second
+  repo: _
+  dport: 443
+  docker_tags: [old]
+  tests: [three]
+  execution: sequential
+  condition: always
+  env: {B: 2, A: ''}
+  volumes: []
+  published_ports: ['80:80']
+  privileged: true
+  network: host
+  uid: 0
+  timeout: 3h
+  exclude: [{tag: old, test: three}]
+jobs:
+  extra_prefix: night-
+  triggers: []
+  publishers:
+  - email-ext: {recipients: root@localhost, failure: false, first-failure: true, fixed: true}
+  wrappers:
+  - timeout: {timeout: 90, fail: true, type: absolute}
+stack: {minio: {mirrors: []}}
+`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	site, err := Load(Options{File: file, Set: []string{"jobs.extra_suffix=-run", "env.B=3"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	no := false
+	want := Default()
+	want.Repo, want.DPort = "registry.example/lab", 5000
+	want.Env = map[string]string{"Z": "1", "DEPLOY_SCENARIO": "k8-x", "A": "two words", "B": "3"}
+	want.EnvOrder = []string{"Z", "DEPLOY_SCENARIO", "A", "B"}
+	want.Volumes = []string{"/a:/b"}
+	want.DockerTags = []DockerTag{
+		{Name: "v1.23"},
+		{Name: "2023.1", Node: "arm", Branch: "stable/2023.1", Env: Env{{"DASHBOARD_URL", "http://d"}, {"lower", "x"}}},
+		{Name: "latest"},
+	}
+	want.Suites = []Suite{
+		{Container: "first", Tests: []string{"one", "two"}},
+		{
+			Container: "second", Repo: "_", DPort: 443, DockerTags: []DockerTag{{Name: "old"}}, Tests: []string{"three"},
+			Execution: ExecutionSequential, Condition: ConditionAlways, Env: &Env{{"B", "2"}, {"A", ""}}, Volumes: []string{},
+			PublishedPorts: []string{"80:80"}, Privileged: true, Network: "host", UID: &root, Timeout: 3 * time.Hour,
+			Exclude: []Exclusion{{Tag: "old", Test: "three"}},
+		},
+	}
+	want.Jobs.ExtraPrefix, want.Jobs.ExtraSuffix, want.Jobs.Triggers = "night-", "-run", []JobTrigger{}
+	want.Jobs.Publishers = []JobPublisher{{EmailExt: &EmailExt{Recipients: "root@localhost", Failure: &no, FirstFailure: true, Fixed: true}}}
+	want.Jobs.Wrappers = []JobWrapper{{Timeout: &JobTimeout{Timeout: 90, Fail: true, Type: "absolute"}}}
+	want.Stack.Minio.Mirrors = []string{}
+	if diff := cmp.Diff(want, site); diff != "" {
+		t.Errorf("site (-want +got):\n%s", diff)
+	}
+	variables := Env{{"Z", "1"}, {"DEPLOY_SCENARIO", "k8-x"}, {"A", "two words"}, {"B", "3"}}
+	if diff := cmp.Diff(variables, site.Variables()); diff != "" {
+		t.Errorf("variables (-want +got):\n%s", diff)
+	}
 }

@@ -5,29 +5,75 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net"
 	"path/filepath"
 	"regexp"
 )
 
-// A Site says what to test and where results are kept. Its zero value is not
-// usable: Default gives one that is.
+// A Site says what to test, with what, and where results are kept. Its zero
+// value is not usable: Default gives one that is.
 type Site struct {
 	// Project names the campaign's jobs (spec/jobs.md, naming rules).
 	Project string `yaml:"project" json:"project"`
 	// Release names the catalogue of test cases, such as v1.23.
 	Release string `yaml:"release" json:"release"`
+	// Kubeconfig is the file with which test containers reach the cluster.
+	Kubeconfig string `yaml:"kubeconfig" json:"kubeconfig"`
+	// Wiring says how containers reach each other: private or classic.
+	Wiring string `yaml:"wiring" json:"wiring"`
+	// Address is the host's in URLs, with classic wiring. Empty is that of
+	// the default route.
+	Address string `yaml:"address" json:"address"`
+	// Archive says who makes the archive of a campaign in Jenkins.
+	Archive Archive `yaml:"archive" json:"archive"`
 	// Env are environment variables for every test container.
 	Env map[string]string `yaml:"env" json:"env"`
+	// EnvOrder are the names in Env in the order in which they were given.
+	EnvOrder []string `yaml:"-" json:"-"`
+	// Repo and DPort are the repository of images and its port, for suites
+	// that name none.
+	Repo  string `yaml:"repo" json:"repo"`
+	DPort int    `yaml:"dport" json:"dport"`
+	// DockerTags are the tags of images that are tested, each in a campaign
+	// of its own. Without any it is the release.
+	DockerTags []DockerTag `yaml:"docker_tags" json:"docker_tags"`
+	// Volumes and PublishedPorts are those of every test container, besides
+	// the kubeconfig.
+	Volumes        []string `yaml:"volumes" json:"volumes"`
+	PublishedPorts []string `yaml:"published_ports" json:"published_ports"`
+	// Suites are what is tested. Without any it is what RC2 says for the
+	// release.
+	Suites []Suite `yaml:"suites" json:"suites"`
+	Jobs   Jobs    `yaml:"jobs" json:"jobs"`
 	// Failure says whether a failed phase ends the campaign: stop or continue.
 	Failure string `yaml:"failure" json:"failure"`
 	Stack   Stack  `yaml:"stack" json:"stack"`
 }
 
-// Stack is where the toolchain keeps what it has.
-type Stack struct {
-	// Prefix is the folder under which everything is kept.
-	Prefix string `yaml:"prefix" json:"prefix"`
+// Archive says who makes the archive of a campaign in Jenkins.
+type Archive struct {
+	// By is xtci, or container: the classic zip_campaign.
+	By string `yaml:"by" json:"by"`
+	// Image is xtci's own, for xtci. Empty is the one that this very xtci
+	// makes of itself (xtci up).
+	Image string `yaml:"image" json:"image"`
 }
+
+// How containers reach each other.
+const (
+	// WiringPrivate is a Docker network of the stack's own, service names,
+	// and ports published on stack.bind.
+	WiringPrivate = "private"
+	// WiringClassic is the host's address and Docker's bridge network, as
+	// the Ansible role does it.
+	WiringClassic = "classic"
+)
+
+// Who makes the archive of a campaign in Jenkins.
+const (
+	ArchiveByXtci      = "xtci"
+	ArchiveByContainer = "container"
+)
 
 // What a failed phase does to a campaign.
 const (
@@ -38,11 +84,17 @@ const (
 // Default returns the site of an RC2 campaign on v1.23.
 func Default() Site {
 	return Site{
-		Project: "functest-kubernetes",
-		Release: "v1.23",
-		Env:     map[string]string{"DEPLOY_SCENARIO": "k8-nosdn-nofeature-noha"},
-		Failure: FailureStop,
-		Stack:   Stack{Prefix: "/var/lib/xtci"},
+		Project:    "functest-kubernetes",
+		Release:    "v1.23",
+		Kubeconfig: "/home/opnfv/functest-kubernetes/config",
+		Wiring:     WiringPrivate,
+		Archive:    Archive{By: ArchiveByXtci},
+		Env:        map[string]string{"DEPLOY_SCENARIO": "k8-nosdn-nofeature-noha"},
+		EnvOrder:   []string{"DEPLOY_SCENARIO"},
+		Repo:       "opnfv",
+		Jobs:       defaultJobs(),
+		Failure:    FailureStop,
+		Stack:      defaultStack(),
 	}
 }
 
@@ -55,16 +107,41 @@ func (s Site) Campaigns() string { return filepath.Join(s.Stack.Prefix, "campaig
 // Keys is the folder of the lab's signing key.
 func (s Site) Keys() string { return filepath.Join(s.Stack.Prefix, "keys") }
 
-// Digest identifies what the site asks to be tested. Where results are kept
-// on this machine is no part of it.
+// Secrets is the file with generated passwords.
+func (s Site) Secrets() string { return filepath.Join(s.Stack.Prefix, "secrets.yaml") }
+
+// Digest identifies what the site asks to be tested. With what, and where on
+// this machine, is no part of it.
 func (s Site) Digest() (string, error) {
-	s.Stack = Stack{}
-	text, err := json.Marshal(s)
+	text, err := json.Marshal(struct {
+		Project string            `json:"project"`
+		Release string            `json:"release"`
+		Env     map[string]string `json:"env"`
+		Failure string            `json:"failure"`
+		// What a site need not say is left out, so that a site which says none
+		// of it keeps its digest.
+		Repo           string      `json:"repo,omitempty"`
+		DPort          int         `json:"dport,omitempty"`
+		DockerTags     []DockerTag `json:"docker_tags,omitempty"`
+		Volumes        []string    `json:"volumes,omitempty"`
+		PublishedPorts []string    `json:"published_ports,omitempty"`
+		Suites         []Suite     `json:"suites,omitempty"`
+	}{
+		s.Project, s.Release, s.Env, s.Failure,
+		s.repoIfNamed(), s.DPort, s.DockerTags, s.Volumes, s.PublishedPorts, s.Suites,
+	})
 	if err != nil {
 		return "", fmt.Errorf("digest of the site: %w", err)
 	}
 	sum := sha256.Sum256(text)
 	return "sha256:" + hex.EncodeToString(sum[:]), nil
+}
+
+func (s Site) repoIfNamed() string {
+	if s.Repo == Default().Repo {
+		return ""
+	}
+	return s.Repo
 }
 
 var (
@@ -80,15 +157,27 @@ func (s Site) validate() error {
 	if s.Failure != FailureStop && s.Failure != FailureContinue {
 		return &ValueError{"failure", s.Failure, "use stop or continue"}
 	}
-	if s.Stack.Prefix == "" {
-		return &ValueError{"stack.prefix", s.Stack.Prefix, "name a folder"}
+	if s.Wiring != WiringPrivate && s.Wiring != WiringClassic {
+		return &ValueError{"wiring", s.Wiring, "use private or classic"}
+	}
+	if s.Archive.By != ArchiveByXtci && s.Archive.By != ArchiveByContainer {
+		return &ValueError{"archive.by", s.Archive.By, "use xtci or container"}
+	}
+	if s.Address != "" && net.ParseIP(s.Address) == nil {
+		return &ValueError{"address", s.Address, "give an IP address of this host"}
 	}
 	for name := range s.Env {
 		if !envName.MatchString(name) {
 			return &ValueError{"env", name, "a variable's name has letters, digits and underscores only"}
 		}
 	}
-	return nil
+	if err := s.validateSuites(); err != nil {
+		return err
+	}
+	if err := s.Jobs.validate(); err != nil {
+		return err
+	}
+	return s.Stack.validate()
 }
 
 // A ValueError is a key of the site with a value that cannot be used.
