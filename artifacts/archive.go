@@ -47,6 +47,11 @@ type Document struct {
 // and the attestation signed with the key. The same campaign and documents
 // give the same bytes, the attestation apart. It holds no file in memory.
 func (c *Campaign) WriteArchive(ctx context.Context, w io.Writer, documents []Document, verdict testcases.CampaignVerdict, key *Key) error {
+	return c.writeArchive(ctx, w, key, func() ([]Document, testcases.CampaignVerdict, error) { return documents, verdict, nil })
+}
+
+// writeArchive asks for what is said of the campaign when its files are in.
+func (c *Campaign) writeArchive(ctx context.Context, w io.Writer, key *Key, judged func() ([]Document, testcases.CampaignVerdict, error)) error {
 	a, err := newArchiveWriter(w)
 	if err != nil {
 		return err
@@ -55,6 +60,10 @@ func (c *Campaign) WriteArchive(ctx context.Context, w io.Writer, documents []Do
 		return err
 	}
 	if err := a.addFolder(ctx, c.files, c.Tag); err != nil {
+		return err
+	}
+	documents, verdict, err := judged()
+	if err != nil {
 		return err
 	}
 	for _, document := range documents {
@@ -87,7 +96,6 @@ type archiveWriter struct {
 	zip      *zip.Writer
 	deflate  *flate.Writer // its tables are reused from file to file
 	manifest manifest
-	buffer   []byte
 }
 
 // compression is the level that packs logs fastest for its size: measured
@@ -99,7 +107,7 @@ func newArchiveWriter(w io.Writer) (*archiveWriter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("archive: %w", err)
 	}
-	return &archiveWriter{zip: zip.NewWriter(w), deflate: deflate, buffer: make([]byte, 256<<10)}, nil
+	return &archiveWriter{zip: zip.NewWriter(w), deflate: deflate}, nil
 }
 
 // add writes one file. What fill writes is not held in memory.
@@ -204,21 +212,7 @@ func (a *archiveWriter) addFolder(ctx context.Context, files fs.FS, root string)
 		return fmt.Errorf("list the campaign's files: %w", err)
 	}
 	slices.Sort(names)
-	for _, name := range names {
-		err := a.add(name, zip.Deflate, func(w io.Writer) error {
-			file, err := files.Open(name)
-			if err != nil {
-				return err
-			}
-			defer file.Close()
-			_, err = io.CopyBuffer(contextWriter{ctx, w}, onlyReader{file}, a.buffer)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return a.addFiles(ctx, files, names)
 }
 
 func (a *archiveWriter) close() error {
@@ -270,9 +264,6 @@ func relativeLinks(details json.RawMessage, tag string) json.RawMessage {
 	}
 	return changed
 }
-
-// onlyReader hides ReadFrom and WriteTo, so that copies use the one buffer.
-type onlyReader struct{ io.Reader }
 
 // A manifest lists every file of an archive but itself and the attestation.
 type manifest struct {

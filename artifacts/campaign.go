@@ -23,7 +23,8 @@ type Campaign struct {
 	// Declared is what whoever ran the campaign says of it. What the records
 	// and files tell goes before.
 	Declared testcases.Provenance
-	files    fs.FS // laid out as a store or an archive
+	files    fs.FS    // laid out as a store or an archive
+	leftOut  []string // what there is and cannot be in an archive, and why
 }
 
 // Tags are what a build's parameter must match (spec/jobs.md).
@@ -41,9 +42,18 @@ func CheckTag(tag string) error {
 	return nil
 }
 
+// ErrNothing is that no campaign has that build tag. It is an fs.ErrNotExist,
+// too.
+var ErrNothing error = nothingError{}
+
+type nothingError struct{}
+
+func (nothingError) Error() string        { return "there is nothing of it" }
+func (nothingError) Is(target error) bool { return target == fs.ErrNotExist }
+
 // OpenCampaign reads the index of a campaign in a store, or in an archive or
 // a folder of the same layout. A campaign of which nothing is there is an
-// error that wraps fs.ErrNotExist.
+// error that wraps ErrNothing.
 func OpenCampaign(files fs.FS, tag string) (*Campaign, error) {
 	if err := CheckTag(tag); err != nil {
 		return nil, err
@@ -51,7 +61,7 @@ func OpenCampaign(files fs.FS, tag string) (*Campaign, error) {
 	index, err := readIndex(files, tag)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, statErr := fs.Stat(files, tag); statErr != nil {
-			return nil, fmt.Errorf("no campaign with build tag %s: neither %s nor a folder %s/: %w", tag, IndexName(tag), tag, err)
+			return nil, fmt.Errorf("no campaign with build tag %s: neither %s nor a folder %s/: %w", tag, IndexName(tag), tag, ErrNothing)
 		}
 	} else if err != nil {
 		return nil, err
@@ -195,6 +205,13 @@ func (c *Campaign) derive(ctx context.Context, run *testcases.Run, names parse.N
 	doubts := run.Evidence.Findings
 	doubt := func(format string, args ...any) {
 		doubts = append(doubts, testcases.Finding{Kind: testcases.FindingIncomplete, Text: fmt.Sprintf(format, args...)})
+	}
+	leftOut, err := leftOutOf(files)
+	if err != nil {
+		return fmt.Errorf("read %s of %s: %w", testcases.LeftOutFile, run.Folder, err)
+	}
+	if leftOut != "" {
+		doubt("the run left what is not in the archive: %s", leftOut)
 	}
 	logged, err := parse.LoggedResults(files)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anuket-project/xtci/internal/flawless"
 	"github.com/anuket-project/xtci/testcases"
 )
 
@@ -23,7 +24,7 @@ func TestHarmlessDifferencesStayConformant(t *testing.T) {
 		shows    func(*testcases.Outcome) bool
 	}{
 		{"an optional case fails", "k8s_quick", func(t *testing.T, l *lab) {
-			l.rerun("k8s_quick", func(s *suite) { s.first(passed, func(spec *spec) { spec.fate = failed }) })
+			l.rerun("k8s_quick", func(s *suite) { s.First(passed, func(spec *spec) { spec.Fate = failed }) })
 			l.edit("k8s_quick", "functest-kubernetes.log", replace(t, "PASS", "FAIL"))
 			l.of("k8s_quick").Criteria = testcases.CriteriaFail
 		}, func(o *testcases.Outcome) bool { return o.Verdict == testcases.VerdictFail && o.Counts.Failed == 1 }},
@@ -59,7 +60,7 @@ func TestHarmlessDifferencesStayConformant(t *testing.T) {
 			l.of(smallSuite).Details = json.RawMessage("null")
 		}, func(o *testcases.Outcome) bool { return o.RecordedFrom == "record" }},
 		{"a spec flaked and the container understood it", smallSuite, func(t *testing.T, l *lab) {
-			l.rerun(smallSuite, func(s *suite) { s.first(passed, func(spec *spec) { spec.fate = flaked }) })
+			l.rerun(smallSuite, func(s *suite) { s.First(passed, func(spec *spec) { spec.Fate = flaked }) })
 		}, func(o *testcases.Outcome) bool {
 			return slices.ContainsFunc(o.Checks, func(c testcases.Check) bool {
 				return c.Flaked && c.Attempts == 2 && strings.Contains(c.Reason, "timed out")
@@ -67,18 +68,18 @@ func TestHarmlessDifferencesStayConformant(t *testing.T) {
 		}},
 		{"selected specs skip themselves", smallSuite, func(t *testing.T, l *lab) {
 			l.rerun(smallSuite, func(s *suite) {
-				s.first(passed, func(spec *spec) { spec.fate = withdrew })
-				s.first(passed, func(spec *spec) { spec.fate = withdrew })
+				s.First(passed, func(spec *spec) { spec.Fate = withdrew })
+				s.First(passed, func(spec *spec) { spec.Fate = withdrew })
 			})
 		}, func(o *testcases.Outcome) bool { return o.Counts.Passed == 12 && o.Counts.Skipped == 7040 }},
 		{"specs that are not selected run and pass", smallSuite, func(t *testing.T, l *lab) {
-			l.rerun(smallSuite, func(s *suite) { s.first(unselected, func(spec *spec) { spec.fate, spec.seconds = passed, 3 }) })
+			l.rerun(smallSuite, func(s *suite) { s.First(unselected, func(spec *spec) { spec.Fate, spec.Seconds = passed, 3 }) })
 		}, func(o *testcases.Outcome) bool { return o.Counts.Passed == 15 && o.Counts.Extra == 1 }},
 		{"20 names that are not selected are absent", smallSuite, func(t *testing.T, l *lab) {
-			l.rerun(smallSuite, func(s *suite) { s.drop(unselected, 20) })
+			l.rerun(smallSuite, func(s *suite) { drop(s, unselected, 20) })
 		}, func(o *testcases.Outcome) bool { return o.Counts.Skipped == 7018 }},
 		{"one node instead of ten", smallSuite, func(t *testing.T, l *lab) {
-			l.rerun(smallSuite, func(s *suite) { s.nodes = 1 })
+			l.rerun(smallSuite, func(s *suite) { s.Nodes = 1 })
 		}, func(o *testcases.Outcome) bool { return o.Counts.Passed == 14 }},
 		{"all of CIS failed", "kube_bench_master", func(t *testing.T, l *lab) {
 			l.edit("kube_bench_master", "functest-kubernetes.log", replace(t, "'status': 'PASS'", "'status': 'FAIL'"))
@@ -109,7 +110,7 @@ func TestAnOlderPatchReleaseIsConformant(t *testing.T) {
 	cases := []string{"sig_apps_serial", "sig_network", "sig_node"} // they select what varies
 	for _, name := range cases {
 		l.rerun(name, func(s *suite) {
-			s.specs = slices.DeleteFunc(s.specs, func(spec spec) bool { return slices.Contains(l.catalog.SpecList.Varying, spec.name) })
+			s.Specs = slices.DeleteFunc(s.Specs, func(spec spec) bool { return slices.Contains(l.catalog.SpecList.Varying, spec.Name) })
 		})
 	}
 	if a := l.assess(t, nil, cases...); a.Verdict != testcases.Conformant {
@@ -122,7 +123,7 @@ func TestAnOlderPatchReleaseIsConformant(t *testing.T) {
 func TestFlakedSpecOfTheClassicContainer(t *testing.T) {
 	t.Parallel()
 	l := flawlessLab(t)
-	l.rerun(smallSuite, func(s *suite) { s.first(passed, func(spec *spec) { spec.fate = flaked }) })
+	l.rerun(smallSuite, func(s *suite) { s.First(passed, func(spec *spec) { spec.Fate = flaked }) })
 	l.edit(smallSuite, "functest-kubernetes.log", replace(t, "PASS", "FAIL"))
 	l.of(smallSuite).Criteria = testcases.CriteriaFail
 	o := outcomeOf(t, l.assess(t, nil, smallSuite), smallSuite)
@@ -290,8 +291,8 @@ func TestSuitesOfSeveralClustersAreNoted(t *testing.T) {
 func TestOneRunForTwoCases(t *testing.T) {
 	t.Parallel()
 	l := flawlessLab(t)
-	l.add("xrally_kubernetes_full", map[string]string{"xrally_kubernetes_full/xrally_kubernetes_full.xml": strings.ReplaceAll(rallyXML("xrally_kubernetes", 2), "task-of-xrally_kubernetes", "task-of-xrally_kubernetes_full")})
-	l.rerun("sig_storage_serial", func(s *suite) { s.specs, s.nodes = l.suites["sig_storage"].specs, 10 })
+	l.add("xrally_kubernetes_full", map[string]string{"xrally_kubernetes_full/xrally_kubernetes_full.xml": strings.ReplaceAll(flawless.RallyXML("xrally_kubernetes", 2, 0), "task-of-xrally_kubernetes", "task-of-xrally_kubernetes_full")})
+	l.rerun("sig_storage_serial", func(s *suite) { s.Specs, s.Nodes = l.suites["sig_storage"].Specs, 10 })
 	a := l.assess(t, nil, "xrally_kubernetes", "xrally_kubernetes_full", "sig_storage", "sig_storage_serial")
 	for _, name := range []string{"xrally_kubernetes", "xrally_kubernetes_full"} {
 		wantFinding(t, outcomeOf(t, a, name), testcases.VerdictIncomplete, "22 checks took exactly as long as in xrally_kubernetes")

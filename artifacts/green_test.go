@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/anuket-project/xtci/internal/flawless"
 	"github.com/anuket-project/xtci/testcases"
 )
 
@@ -48,54 +49,54 @@ const (
 var mutations = []mutation{
 	// What was executed.
 	{
-		"a selected spec is dropped", smallSuite, rerun(func(s *suite) { s.drop(passed, 1) }),
+		"a selected spec is dropped", smallSuite, rerun(func(s *suite) { drop(s, passed, 1) }),
 		testcases.VerdictIncomplete, "1 of the specs that the case selects were not executed",
 	},
 	{
-		"a wider skip", smallSuite, rerun(func(s *suite) { s.first(passed, unselect) }),
+		"a wider skip", smallSuite, rerun(func(s *suite) { s.First(passed, unselect) }),
 		testcases.VerdictIncomplete, "1 of the specs that the case selects were not executed",
 	},
 	{"a narrower focus", "k8s_conformance", rerun(func(s *suite) {
-		s.each(func(spec *spec) bool { return strings.HasPrefix(spec.name, "[sig-node]") }, unselect)
+		s.Each(func(spec *spec) bool { return strings.HasPrefix(spec.Name, "[sig-node]") }, unselect)
 	}), testcases.VerdictIncomplete, "of the specs that the case selects were not executed"},
 	{"a dry run", smallSuite, rerun(func(s *suite) {
-		s.each(func(spec *spec) bool { return spec.fate == passed }, func(spec *spec) { spec.fate = dry })
+		s.Each(func(spec *spec) bool { return spec.Fate == passed }, func(spec *spec) { spec.Fate = dry })
 	}), testcases.VerdictIncomplete, "as in a dry run"},
 	{
-		"one spec of a dry run", smallSuite, rerun(func(s *suite) { s.first(passed, func(spec *spec) { spec.fate = dry }) }),
+		"one spec of a dry run", smallSuite, rerun(func(s *suite) { s.First(passed, func(spec *spec) { spec.Fate = dry }) }),
 		testcases.VerdictIncomplete, "as in a dry run",
 	},
 	{"a pending spec in ginkgo v2", smallSuite, rerun(func(s *suite) {
-		s.v2, s.nodes = true, 1
-		s.first(passed, func(spec *spec) { spec.fate = pending })
+		s.V2, s.Nodes = true, 1
+		s.First(passed, func(spec *spec) { spec.Fate = pending })
 	}), testcases.VerdictIncomplete, "marked as pending"},
 	{
-		"a pending spec in ginkgo v1", smallSuite, rerun(func(s *suite) { s.first(passed, func(spec *spec) { spec.fate = pending }) }),
+		"a pending spec in ginkgo v1", smallSuite, rerun(func(s *suite) { s.First(passed, func(spec *spec) { spec.Fate = pending }) }),
 		testcases.VerdictIncomplete, "1 of the specs that the case selects were not executed",
 	},
 	{
-		"nothing selected", smallSuite, rerun(func(s *suite) { s.each(func(spec *spec) bool { return spec.fate == passed }, unselect) }),
+		"nothing selected", smallSuite, rerun(func(s *suite) { s.Each(func(spec *spec) bool { return spec.Fate == passed }, unselect) }),
 		testcases.VerdictIncomplete, "14 of the specs that the case selects were not executed",
 	},
 	{"all selected specs skip themselves, one other passes", smallSuite, rerun(func(s *suite) {
-		s.each(func(spec *spec) bool { return spec.fate == passed }, func(spec *spec) { spec.fate = withdrew })
-		s.first(unselected, func(spec *spec) { spec.fate, spec.seconds = passed, 3 })
+		s.Each(func(spec *spec) bool { return spec.Fate == passed }, func(spec *spec) { spec.Fate = withdrew })
+		s.First(unselected, func(spec *spec) { spec.Fate, spec.Seconds = passed, 3 })
 	}), testcases.VerdictConflict, "no check that the case selects passed"},
 	{"the evidence of another suite", smallSuite, func(t *testing.T, l *lab) {
-		l.rerun(smallSuite, func(s *suite) { s.specs = l.suites["sig_instrumentation"].specs })
+		l.rerun(smallSuite, func(s *suite) { s.Specs = l.suites["sig_instrumentation"].Specs })
 	}, testcases.VerdictIncomplete, "14 of the specs that the case selects were not executed"},
 
 	// What is listed.
 	{
-		"another release", smallSuite, rerun(func(s *suite) { s.rename(30) }),
+		"another release", smallSuite, rerun(func(s *suite) { rename(s, 30) }),
 		testcases.VerdictIncomplete, "were cut or are of another release",
 	},
 	{
-		"21 other names are gone", smallSuite, rerun(func(s *suite) { s.drop(unselected, 21) }),
+		"21 other names are gone", smallSuite, rerun(func(s *suite) { drop(s, unselected, 21) }),
 		testcases.VerdictIncomplete, "and lack 21",
 	},
 	{"a suite lacks the names that vary, others do not", "sig_node", rerun(func(s *suite) {
-		s.specs = slices.DeleteFunc(s.specs, func(spec spec) bool { return strings.Contains(spec.name, "evicted pods should be terminal") })
+		s.Specs = slices.DeleteFunc(s.Specs, func(spec spec) bool { return strings.Contains(spec.Name, "evicted pods should be terminal") })
 	}), testcases.VerdictIncomplete, "evicted pods should be terminal"},
 
 	// The files of it.
@@ -125,28 +126,28 @@ var mutations = []mutation{
 	}, testcases.VerdictConflict, "nodes are gone"},
 	{"a spec fails in one file and passes in another", smallSuite, func(t *testing.T, l *lab) {
 		l.forgeXML(smallSuite, func(s *suite) {
-			s.first(passed, func(spec *spec) {
+			s.First(passed, func(spec *spec) {
 				again := *spec
-				again.fate, again.node = failed, spec.node+1
-				s.specs = append(s.specs, again)
+				again.Fate, again.Node = failed, spec.Node+1
+				s.Specs = append(s.Specs, again)
 			})
 		})
 	}, testcases.VerdictConflict, "1 of 14 checks failed"},
 	{"a failed spec, recorded PASS", smallSuite, func(t *testing.T, l *lab) {
-		l.forgeXML(smallSuite, func(s *suite) { s.first(passed, func(spec *spec) { spec.fate = failed }) })
+		l.forgeXML(smallSuite, func(s *suite) { s.First(passed, func(spec *spec) { spec.Fate = failed }) })
 	}, testcases.VerdictConflict, "timed out waiting for the condition"},
 	{"a failure in the XML is made a pass", smallSuite, func(t *testing.T, l *lab) {
-		l.rerun(smallSuite, func(s *suite) { s.first(passed, func(spec *spec) { spec.fate = failed }) })
-		l.forgeXML(smallSuite, func(s *suite) { s.first(failed, func(spec *spec) { spec.fate = passed }) })
+		l.rerun(smallSuite, func(s *suite) { s.First(passed, func(spec *spec) { spec.Fate = failed }) })
+		l.forgeXML(smallSuite, func(s *suite) { s.First(failed, func(spec *spec) { spec.Fate = passed }) })
 	}, testcases.VerdictConflict, "ginkgo ends with FAIL! although the XML lists no failure"},
 	{"a failure in the XML is made a pass, and its log is forged", smallSuite, func(t *testing.T, l *lab) {
-		l.rerun(smallSuite, func(s *suite) { s.first(passed, func(spec *spec) { spec.fate = failed }) })
+		l.rerun(smallSuite, func(s *suite) { s.First(passed, func(spec *spec) { spec.Fate = failed }) })
 		details := l.of(smallSuite).Details
-		l.rerun(smallSuite, func(s *suite) { s.first(failed, func(spec *spec) { spec.fate = passed }) })
+		l.rerun(smallSuite, func(s *suite) { s.First(failed, func(spec *spec) { spec.Fate = passed }) })
 		l.of(smallSuite).Details = details
 	}, testcases.VerdictIncomplete, "the record counts 13 passed and 1 failed, the XML lists 14 and 0"},
 	{"a failed spec that is not selected", smallSuite, func(t *testing.T, l *lab) {
-		l.rerun(smallSuite, func(s *suite) { s.first(unselected, func(spec *spec) { spec.fate, spec.seconds = failed, 3 }) })
+		l.rerun(smallSuite, func(s *suite) { s.First(unselected, func(spec *spec) { spec.Fate, spec.Seconds = failed, 3 }) })
 	}, testcases.VerdictConflict, "1 of 15 checks failed"},
 
 	// Records and folders.
@@ -198,7 +199,7 @@ var mutations = []mutation{
 	}, testcases.VerdictIncomplete, "no record was pushed"},
 	{"the newest of two runs failed", smallSuite, func(t *testing.T, l *lab) {
 		l.move(smallSuite, 6)
-		l.rerun(smallSuite, func(s *suite) { s.first(passed, func(spec *spec) { spec.fate = failed }) })
+		l.rerun(smallSuite, func(s *suite) { s.First(passed, func(spec *spec) { spec.Fate = failed }) })
 		l.edit(smallSuite, "functest-kubernetes.log", replace(t, "PASS", "FAIL"))
 		l.record(smallSuite, testcases.CriteriaFail, nil)
 		l.recount(smallSuite)
@@ -236,10 +237,10 @@ var mutations = []mutation{
 
 	// kube-hunter.
 	{"a high vulnerability", "kube_hunter", func(t *testing.T, l *lab) {
-		l.edit("kube_hunter", "functest-kubernetes.log", replace(t, hunterJSON("low", "medium"), hunterJSON("low", "high")))
+		l.edit("kube_hunter", "functest-kubernetes.log", replace(t, flawless.HunterJSON("low", "medium"), flawless.HunterJSON("low", "high")))
 	}, testcases.VerdictConflict, "Finding 1"},
 	{"a vulnerability of unknown severity", "kube_hunter", func(t *testing.T, l *lab) {
-		l.edit("kube_hunter", "functest-kubernetes.log", replace(t, hunterJSON("low", "medium"), hunterJSON("low", "critical")))
+		l.edit("kube_hunter", "functest-kubernetes.log", replace(t, flawless.HunterJSON("low", "medium"), flawless.HunterJSON("low", "critical")))
 	}, testcases.VerdictConflict, "none that kube-hunter has"},
 	{
 		"no vulnerability, recorded FAIL", "kube_hunter", func(t *testing.T, l *lab) { l.foundNothing(t) },
@@ -250,11 +251,11 @@ var mutations = []mutation{
 		l.add("kube_hunter", map[string]string{"kube_hunter/report.json": ""})
 	}, testcases.VerdictIncomplete, "empty: no JSON"},
 	{"no report", "kube_hunter", func(t *testing.T, l *lab) {
-		l.add("kube_hunter", map[string]string{"functest-kubernetes.log": containerLog("kube_hunter", "PASS", "")})
+		l.add("kube_hunter", map[string]string{"functest-kubernetes.log": flawless.ContainerLog("kube_hunter", "PASS", "")})
 		l.of("kube_hunter").Details = json.RawMessage("{}")
 	}, testcases.VerdictIncomplete, "no report found"},
 	{"a report that ends in the middle", "kube_hunter", func(t *testing.T, l *lab) {
-		report := hunterJSON("low", "medium")
+		report := flawless.HunterJSON("low", "medium")
 		l.edit("kube_hunter", "functest-kubernetes.log", replace(t, report, report[:len(report)/2]))
 		l.of("kube_hunter").Details = json.RawMessage("{}")
 	}, testcases.VerdictIncomplete, "unreadable evidence"},
@@ -262,10 +263,10 @@ var mutations = []mutation{
 	// kube-bench.
 	{"an unreadable report", "kube_bench_master", edit("functest-kubernetes.log", "'results'", "results"), testcases.VerdictIncomplete, "unreadable evidence"},
 	{"no report of kube-bench", "kube_bench_master", func(t *testing.T, l *lab) {
-		l.add("kube_bench_master", map[string]string{"functest-kubernetes.log": containerLog("kube_bench_master", "PASS", "")})
+		l.add("kube_bench_master", map[string]string{"functest-kubernetes.log": flawless.ContainerLog("kube_bench_master", "PASS", "")})
 	}, testcases.VerdictIncomplete, "no report found"},
 	{"a report without controls", "kube_bench_node", func(t *testing.T, l *lab) {
-		report := benchLiteral("node")
+		report := flawless.BenchLiteral("node")
 		l.edit("kube_bench_node", "functest-kubernetes.log", replace(t, report, "[{'id': '1', 'node_type': 'node', 'tests': []}]"))
 	}, testcases.VerdictIncomplete, "holds no control"},
 
@@ -326,14 +327,14 @@ var mutations = []mutation{
 		l.edit("helm_vims", "functest-kubernetes.log", replace(t, "0 failures out of 4 tests run\n1 tests skipped\n", ""))
 	}, testcases.VerdictIncomplete, "the log ends without its summary"},
 	{"no test at all", "helm_vims", func(t *testing.T, l *lab) {
-		l.edit("helm_vims", "functest-kubernetes.log", replace(t, liveTest, ""))
+		l.edit("helm_vims", "functest-kubernetes.log", replace(t, flawless.LiveTest, ""))
 	}, testcases.VerdictIncomplete, "no test of the live test found"},
 	{"tests are excluded", "k8s_vims", func(t *testing.T, l *lab) {
 		l.edit("k8s_vims", "functest-kubernetes.log", replace(t, "Basic Call - SDP (TCP) - (6505550040, 6505550029) Passed", "Basic Call - SDP (TCP) - Skipped (Test is in EXCLUDE_TESTS)"))
 		l.edit("k8s_vims", "functest-kubernetes.log", replace(t, "out of 4 tests run\n1 tests", "out of 3 tests run\n2 tests"))
 	}, testcases.VerdictIncomplete, "tests that RC2 does not leave out were excluded: 1"},
 	{"the log of the other vIMS", "helm_vims", func(t *testing.T, l *lab) {
-		l.add("helm_vims", map[string]string{"functest-kubernetes.log": containerLog("k8s_vims", "PASS", liveTest)})
+		l.add("helm_vims", map[string]string{"functest-kubernetes.log": flawless.ContainerLog("k8s_vims", "PASS", flawless.LiveTest)})
 	}, testcases.VerdictIncomplete, "the container's log is of k8s_vims"},
 }
 
@@ -356,12 +357,12 @@ func cut(file string, share float64) func(*testing.T, *lab) {
 	}
 }
 
-func unselect(s *spec) { s.fate, s.seconds = unselected, 0 }
+func unselect(s *spec) { s.Fate, s.Seconds = unselected, 0 }
 
 // drop removes the first n specs of a fate.
-func (s *suite) drop(of fate, n int) {
-	s.specs = slices.DeleteFunc(s.specs, func(spec spec) bool {
-		if spec.fate != of || n == 0 {
+func drop(s *suite, of fate, n int) {
+	s.Specs = slices.DeleteFunc(s.Specs, func(spec spec) bool {
+		if spec.Fate != of || n == 0 {
 			return false
 		}
 		n--
@@ -370,9 +371,9 @@ func (s *suite) drop(of fate, n int) {
 }
 
 // rename gives other names to n specs.
-func (s *suite) rename(n int) {
+func rename(s *suite, n int) {
 	for i := range n {
-		s.specs[i*100].name += " [of another release]"
+		s.Specs[i*100].Name += " [of another release]"
 	}
 }
 
@@ -388,10 +389,10 @@ func (l *lab) editRally(name string, change func([]string) []string) {
 // foundNothing is kube-hunter without a finding, which its container takes
 // for a failure.
 func (l *lab) foundNothing(t *testing.T) {
-	l.edit("kube_hunter", "functest-kubernetes.log", replace(t, hunterJSON("low", "medium"), hunterJSON()))
+	l.edit("kube_hunter", "functest-kubernetes.log", replace(t, flawless.HunterJSON("low", "medium"), flawless.HunterJSON()))
 	l.edit("kube_hunter", "functest-kubernetes.log", replace(t, "PASS", "FAIL"))
 	var details map[string]any
-	if err := json.Unmarshal([]byte(hunterJSON()), &details); err != nil {
+	if err := json.Unmarshal([]byte(flawless.HunterJSON()), &details); err != nil {
 		t.Fatal(err)
 	}
 	l.forget("kube_hunter")

@@ -124,6 +124,9 @@ func contents(tb testing.TB, archive []byte) map[string]string {
 // Every byte of an archive is changed, one after the other, in every bit of
 // the small parts and in one bit of each: none goes unseen.
 func TestEveryChangedByteIsSeen(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: thousands of archives")
+	}
 	t.Parallel()
 	archive := smallArchive(t, benchKey(t))
 	for at := range archive {

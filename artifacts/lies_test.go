@@ -15,6 +15,9 @@ import (
 // What a lab signs need not be true: whatever the archive says of itself is
 // compared with what its raw files give.
 func TestSignedLiesAreNamed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: a dozen archives of 30 MB")
+	}
 	t.Parallel()
 	const tool = "xtci test"
 	z, err := zip.OpenReader(classicZip)
