@@ -143,6 +143,15 @@ func findLogs(in Input) ([]string, error) {
 // (spec/testapi-xtesting.md, b.5).
 var logPrefix = regexp.MustCompile(`^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ - ([\w.]+) - ([A-Z]+) - `)
 
+// prefixOf is logPrefix's match of a line, with the logger and the level. Most
+// lines of a long log are told from it by their first character.
+func prefixOf(line string) []string {
+	if line == "" || line[0] < '0' || line[0] > '9' {
+		return nil
+	}
+	return logPrefix.FindStringSubmatch(line)
+}
+
 // A breakdown is a place in a log where the driver of a case broke.
 type breakdown struct {
 	line   int
@@ -170,7 +179,7 @@ func findBreakdown(files fs.FS, name string) (breakdown, error) {
 		if err != nil {
 			return last, atEOF(err)
 		}
-		prefix := logPrefix.FindStringSubmatch(line)
+		prefix := prefixOf(line)
 		switch {
 		case traceback.reason != "":
 		case traceback.line > 0:

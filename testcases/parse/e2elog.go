@@ -2,6 +2,7 @@ package parse
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -145,11 +146,31 @@ func newLineReader(r io.Reader) *lineReader {
 }
 
 // next returns the next line without its end, and io.EOF after the last.
-func (l *lineReader) next() (string, error) {
-	l.number++
+func (l *lineReader) next() (string, error) { return l.nextOf(nil) }
+
+// nextOf is next for those lines alone that are wanted: others cost little.
+func (l *lineReader) nextOf(want func(line []byte) bool) (string, error) {
+	for {
+		l.number++
+		part, err := l.r.ReadSlice('\n')
+		if err == nil {
+			if want == nil || want(part) {
+				return string(bytes.TrimRight(part, "\r\n")), nil
+			}
+			continue
+		}
+		line, err := l.long(part, err)
+		if err != nil || want == nil || want([]byte(line)) {
+			return line, err
+		}
+	}
+}
+
+// long returns a line that does not fit into the buffer, or is the last. Its
+// first part has been read.
+func (l *lineReader) long(part []byte, err error) (string, error) {
 	var line []byte
 	for {
-		part, err := l.r.ReadSlice('\n')
 		if keep := maxLine - len(line); keep > 0 {
 			line = append(line, part[:min(len(part), keep)]...)
 		}
@@ -157,7 +178,7 @@ func (l *lineReader) next() (string, error) {
 		case err == nil, errors.Is(err, io.EOF) && len(line) > 0:
 			return strings.TrimRight(string(line), "\r\n"), nil
 		case errors.Is(err, bufio.ErrBufferFull):
-			continue
+			part, err = l.r.ReadSlice('\n')
 		default:
 			return "", err
 		}

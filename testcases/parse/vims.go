@@ -154,13 +154,15 @@ func (r *liveTest) readFile(in Input, name string) error {
 
 func (r *liveTest) take(number int, line string) {
 	line = strings.TrimRight(strings.ToValidUTF8(stripColours(line), "\uFFFD"), " \t")
-	if prefix := logPrefix.FindString(line); prefix != "" {
-		line, r.open, r.inList = line[len(prefix):], false, false
+	if prefix := prefixOf(line); prefix != nil {
+		line, r.open, r.inList = line[len(prefix[0]):], false, false
 	}
-	if rubyStderr.MatchString(line) {
+	// What each expression wants at least is looked for first: most lines of
+	// a long log have none of it.
+	if (strings.Contains(line, ":in ") || strings.Contains(line, "from ") || strings.HasPrefix(line, "#<Thread:")) && rubyStderr.MatchString(line) {
 		return // threads that end, on another stream
 	}
-	if m := sipLine.FindStringSubmatch(line); m != nil {
+	if m := sipLineOf(line); m != nil {
 		r.start(number, m[1], m[2])
 		return
 	}
@@ -178,6 +180,13 @@ func (r *liveTest) take(number int, line string) {
 	case testcases.StatusFail:
 		r.takeFailure(test, line)
 	}
+}
+
+func sipLineOf(line string) []string {
+	if !strings.Contains(line, "P) - ") {
+		return nil
+	}
+	return sipLine.FindStringSubmatch(line)
 }
 
 // start begins a test. Its word may stand on the same line, behind the
@@ -247,6 +256,9 @@ func join(text, more string) string {
 
 // takeSummary takes the lines at the end of the live test.
 func (r *liveTest) takeSummary(number int, line string) bool {
+	if !r.inList && !strings.Contains(line, " out of ") && !strings.Contains(line, " skipped") {
+		return false
+	}
 	if m := summary.FindStringSubmatch(line); m != nil {
 		r.failures, _ = strconv.Atoi(m[1]) // at most nine digits
 		r.run, _ = strconv.Atoi(m[2])

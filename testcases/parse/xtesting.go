@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +33,9 @@ func LoggedResults(files fs.FS) (map[string]string, error) {
 	return results, nil
 }
 
+// isRow says whether a line can be a row of a table. In a long log, few can.
+func isRow(line []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(line), []byte("|")) }
+
 func readResults(files fs.FS, name string, results map[string]string) error {
 	file, err := files.Open(name)
 	if err != nil {
@@ -40,7 +44,7 @@ func readResults(files fs.FS, name string, results map[string]string) error {
 	defer file.Close()
 	lines := newLineReader(file)
 	for {
-		line, err := lines.next()
+		line, err := lines.nextOf(isRow)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
