@@ -126,7 +126,9 @@ func (j *Journal) Close() error {
 	if j.locked == nil {
 		return nil
 	}
-	return j.locked.Close()
+	locked := j.locked
+	j.locked = nil
+	return locked.Close()
 }
 
 // maxJournal is the largest journal that is read: 25 jobs take 10 kB.
@@ -183,6 +185,14 @@ func readJournal(r io.Reader, tag string) (*Journal, error) {
 
 // notedStates are those that a journal can hold: who waits is not in it.
 var notedStates = []State{StateRunning, StatePassed, StateFailed, StateNotRun}
+
+// Declare changes what the journal says of where the campaign comes from.
+func (j *Journal) Declare(change func(*testcases.Provenance)) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	change(&j.Provenance)
+	return j.save()
+}
 
 // State returns how far a job is.
 func (j *Journal) State(job string) State { return j.job(job).State }

@@ -21,7 +21,7 @@ type Replay struct {
 }
 
 // Execute implements Executor.
-func (r Replay) Execute(ctx context.Context, job testcases.Job) (Result, error) {
+func (r Replay) Execute(ctx context.Context, job testcases.Job, _ Build) (Result, error) {
 	if err := context.Cause(ctx); err != nil {
 		return Result{}, err
 	}

@@ -56,7 +56,7 @@ func recorded(t *testing.T, files map[string]string) (dir string, opened recordi
 }
 
 func execute(ctx context.Context, files fs.FS, name string) (Result, error) {
-	return Replay{Recording: files}.Execute(ctx, testcases.Job{Name: "job-" + name, Case: &testcases.Case{Name: name}})
+	return Replay{Recording: files}.Execute(ctx, testcases.Job{Name: "job-" + name, Case: &testcases.Case{Name: name}}, Build{tag, 1})
 }
 
 func TestReplayFeedsBothLayouts(t *testing.T) {

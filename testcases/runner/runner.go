@@ -25,7 +25,18 @@ import (
 // An Executor runs one job and returns what it left. An error means that the
 // test could not be run, not that it failed.
 type Executor interface {
-	Execute(ctx context.Context, job testcases.Job) (Result, error)
+	Execute(ctx context.Context, job testcases.Job, build Build) (Result, error)
+}
+
+// A Build is one run of a job of a campaign.
+type Build struct {
+	Tag    string
+	Number int // from 1 on, for each job
+}
+
+// Folder is where the files of the build are kept (spec/jobs.md).
+func (b Build) Folder(job testcases.Job) string {
+	return path.Join(b.Tag, job.Name+"-"+strconv.Itoa(b.Number))
 }
 
 // A Result is what a job left: files, as they lay in its results folder, and
@@ -33,6 +44,10 @@ type Executor interface {
 type Result struct {
 	Files  []File
 	Record *testcases.Record
+	// Detail says what went wrong with its container, if something did.
+	Detail string
+	// Release, if not nil, is called when all has been kept.
+	Release func() error
 }
 
 // A File is one file of a results folder, and how to read it.
@@ -60,6 +75,9 @@ type Options struct {
 	Files    Files
 	Index    Index
 	Journal  *Journal
+	// Drain, once closed, lets what runs go on to its end, and begins no
+	// more. Run returns ErrDrained then, unless all jobs were done.
+	Drain <-chan struct{}
 	// KeepGoing runs the remaining phases after one failed.
 	KeepGoing bool
 	// Events, if not nil, is told of every job's progress. It may be called
@@ -86,6 +104,9 @@ type Summary struct {
 
 // Good says whether every job ran and recorded PASS.
 func (s Summary) Good() bool { return s.Failed == 0 && s.NotRun == 0 }
+
+// ErrDrained is that a campaign was stopped between jobs.
+var ErrDrained = fmt.Errorf("stopped before all was run: %w", context.Canceled)
 
 // Run runs the plan's jobs that the journal does not have as done. The
 // summary is of all jobs, whenever they ran. When ctx ends, Run stops at once
@@ -133,7 +154,11 @@ func (r *run) phase(ctx context.Context, number int, phase testcases.PlanPhase) 
 		group.Go(func() { errs[i] = r.job(ctx, number, job) })
 	}
 	group.Wait()
-	if cause := context.Cause(ctx); cause != nil { // said once, not once a job
+	cause := context.Cause(ctx)
+	if cause == nil && slices.ContainsFunc(errs, func(err error) bool { return errors.Is(err, ErrDrained) }) {
+		cause = ErrDrained
+	}
+	if cause != nil { // said once, not once a job
 		errs = slices.DeleteFunc(errs, func(err error) bool { return errors.Is(err, cause) })
 		errs = append(errs, fmt.Errorf("during %s: %w", phase.Name, cause))
 	}
@@ -168,6 +193,11 @@ func (r *run) job(ctx context.Context, phase int, job testcases.Job) error {
 		r.tell(Event{Job: job, State: state, Phase: phase, Detail: "done earlier"})
 		return nil
 	}
+	select {
+	case <-r.Drain:
+		return fmt.Errorf("before %s: %w", job.Case.Name, ErrDrained)
+	default:
+	}
 	build, err := r.Journal.begin(job)
 	if err != nil {
 		return err
@@ -195,7 +225,7 @@ func (r *run) settle(ctx context.Context, job testcases.Job) error {
 	if entry.State != StateRunning {
 		return nil
 	}
-	record, err := r.Index.Find(ctx, recordID(r.folder(job, entry.Build)))
+	record, err := r.Index.Find(ctx, recordID(r.build(entry.Build).Folder(job)))
 	if err != nil {
 		return fmt.Errorf("look for the record of %s: %w", job.Name, err)
 	}
@@ -205,10 +235,7 @@ func (r *run) settle(ctx context.Context, job testcases.Job) error {
 	return r.Journal.end(job, recordedState(record), "")
 }
 
-// folder is where the files of one build of a job are kept (spec/jobs.md).
-func (r *run) folder(job testcases.Job, build int) string {
-	return path.Join(r.Journal.Tag, job.Name+"-"+strconv.Itoa(build))
-}
+func (r *run) build(number int) Build { return Build{r.Journal.Tag, number} }
 
 // recordID names the record of the build with that folder, by as many
 // hexadecimal digits as TestAPI's ids have.
@@ -227,15 +254,26 @@ func recordedState(record *testcases.Record) State {
 
 // execute runs a job and keeps what it left. Results that cannot be kept end
 // the campaign: they would be lost.
-func (r *run) execute(ctx context.Context, job testcases.Job, build int) (state State, detail string, err error) {
-	result, err := r.Executor.Execute(ctx, job)
+func (r *run) execute(ctx context.Context, job testcases.Job, number int) (state State, detail string, err error) {
+	build := r.build(number)
+	result, err := r.Executor.Execute(ctx, job, build)
 	if cause := context.Cause(ctx); cause != nil {
 		return "", "", cause
 	}
 	if err != nil {
 		return StateNotRun, err.Error(), nil //nolint:nilerr // it is how the job ended
 	}
-	folder := r.folder(job, build)
+	state, detail, err = r.keepResult(ctx, job, build.Folder(job), result)
+	if err == nil && result.Release != nil {
+		if err := result.Release(); err != nil && detail == "" {
+			detail = "what it left could not be removed: " + err.Error()
+		}
+	}
+	return state, detail, err
+}
+
+// keepResult keeps the files and the record of a job.
+func (r *run) keepResult(ctx context.Context, job testcases.Job, folder string, result Result) (state State, detail string, err error) {
 	links, err := r.keep(ctx, folder, result.Files)
 	if bad, ok := errors.AsType[*fileError](err); ok {
 		return StateNotRun, bad.Error(), nil
@@ -244,7 +282,10 @@ func (r *run) execute(ctx context.Context, job testcases.Job, build int) (state 
 		return "", "", fmt.Errorf("keep the files of %s: %w", job.Name, err)
 	}
 	if result.Record == nil {
-		return StateFailed, "it pushed no record", nil
+		if result.Detail == "" {
+			result.Detail = "it pushed no record"
+		}
+		return StateFailed, result.Detail, nil
 	}
 	record := *result.Record
 	record.ID = recordID(folder) // whoever recorded it had an index of its own
@@ -254,7 +295,7 @@ func (r *run) execute(ctx context.Context, job testcases.Job, build int) (state 
 	if err := r.Index.Add(ctx, record); err != nil {
 		return "", "", fmt.Errorf("keep the record of %s: %w", job.Name, err)
 	}
-	return recordedState(&record), "", nil
+	return recordedState(&record), result.Detail, nil
 }
 
 // keep stores all files of a job and returns their keys.

@@ -453,3 +453,28 @@ func TestNothingRunsWithoutAJournal(t *testing.T) {
 		t.Errorf("executed %v, of which nobody would know", b.executor.executed)
 	}
 }
+
+func TestDrainedBetweenJobs(t *testing.T) {
+	t.Parallel()
+	for _, plan := range []string{"seq:a b c", "a b c"} {
+		b := newBench(t, planOf(plan, "d"))
+		drain := make(chan struct{})
+		b.Drain = drain
+		b.executor.cases = map[string]func(context.Context) (Result, error){"a": func(context.Context) (Result, error) {
+			close(drain)
+			return pushed("a", testcases.CriteriaPass), nil
+		}}
+		summary, err := Run(t.Context(), b.Options)
+		if !errors.Is(err, ErrDrained) || !errors.Is(err, context.Canceled) || strings.Count(err.Error(), "stopped before all was run") != 1 {
+			t.Errorf("%s: got %+v, %v", plan, summary, err)
+		}
+		if !slices.Contains(b.index.recorded(), "a") {
+			t.Errorf("%s: what ran was not kept: %v", plan, b.index.recorded())
+		}
+		b.Drain = nil
+		b.executor.cases = nil
+		if summary, err := Run(t.Context(), b.Options); err != nil || summary.Passed != 4 {
+			t.Errorf("%s, again: %+v, %v", plan, summary, err)
+		}
+	}
+}

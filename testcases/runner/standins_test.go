@@ -42,7 +42,7 @@ type scriptedExecutor struct {
 	running, mostRunning int
 }
 
-func (e *scriptedExecutor) Execute(ctx context.Context, job testcases.Job) (Result, error) {
+func (e *scriptedExecutor) Execute(ctx context.Context, job testcases.Job, _ Build) (Result, error) {
 	e.mu.Lock()
 	e.executed = append(e.executed, job.Case.Name)
 	e.running++

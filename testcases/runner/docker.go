@@ -1,0 +1,381 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/anuket-project/xtci/internal/docker"
+	"github.com/anuket-project/xtci/testcases"
+)
+
+// ContainerEngine is what the Docker executor needs of an engine.
+type ContainerEngine interface {
+	Image(ctx context.Context, ref string) (docker.Image, error)
+	Create(ctx context.Context, c docker.Container) (id string, err error)
+	Start(ctx context.Context, id string) error
+	Stop(ctx context.Context, id string, grace time.Duration) error
+	Remove(ctx context.Context, id string, force bool) error
+	Wait(ctx context.Context, id string) (docker.Exit, error)
+	Logs(ctx context.Context, id string, o docker.LogOptions) error
+	Containers(ctx context.Context, labels map[string]string) ([]docker.ContainerState, error)
+}
+
+// Records are read where containers push them to: testdb.Client reads
+// them.
+type Records interface {
+	Results(ctx context.Context, buildTag string) iter.Seq2[testcases.Record, error]
+}
+
+// Services are where a container's results go, as it reaches them
+// (spec/jobs.md). Without an S3 endpoint it publishes nothing: its files are
+// taken from its results folder in any case.
+type Services struct {
+	TestDB   string // .../api/v1/results
+	TestDBX  string // the same, as people reach it
+	S3       string // http://HOST:PORT
+	Bucket   string // s3://BUCKET
+	Files    string // where the bucket is downloaded from
+	S3Key    string
+	S3Secret string
+}
+
+// Docker is an executor that runs each job's container on a Docker Engine, as
+// Xtesting CI's jobs do (spec/jobs.md).
+type Docker struct {
+	Engine   ContainerEngine
+	Records  Records
+	Services Services
+	// Network is that of jobs which name none.
+	Network string
+	// Pod is the name of the lab in results, NODE_NAME.
+	Pod string
+	// Folder is the folder of the host under which containers leave results.
+	Folder string
+	// Progress, if not nil, is told how far running e2e cases are. It may be
+	// called by several goroutines at once.
+	Progress func(job testcases.Job, live Live)
+}
+
+// Labels of the containers of campaigns.
+const (
+	LabelCampaign = "io.xtci.campaign"
+	LabelJob      = "io.xtci.job"
+)
+
+const (
+	// containerResults is where containers of Xtesting leave results
+	// (spec/testapi-xtesting.md, b.5).
+	containerResults = "/var/lib/xtesting/results"
+	// jobGrace is how long a container may take to stop. As process 1, that of
+	// functest-kubernetes does not hear SIGTERM: more would be waiting in vain.
+	jobGrace = 10 * time.Second
+	// afterTime is how long it may take to look at what a container left.
+	afterTime = 2 * time.Minute
+)
+
+// A ContainerRun is how a container was run: xtci-run.json.
+type ContainerRun struct {
+	Image     string    `json:"image"`
+	ImageID   string    `json:"image_id"`
+	Digest    string    `json:"digest,omitempty"` // the registry's
+	Started   time.Time `json:"started"`
+	Stopped   time.Time `json:"stopped"`
+	ExitCode  int       `json:"exit_code"`
+	OOMKilled bool      `json:"oom_killed,omitempty"`
+	TimedOut  bool      `json:"timed_out,omitempty"`
+	Error     string    `json:"error,omitempty"`
+}
+
+var errTimedOut = errors.New("its time is over")
+
+// Execute implements Executor.
+func (d *Docker) Execute(ctx context.Context, job testcases.Job, build Build) (Result, error) {
+	labels := map[string]string{LabelCampaign: build.Tag, LabelJob: job.Name}
+	if err := d.removeLeft(ctx, labels); err != nil {
+		return Result{}, err
+	}
+	image, err := d.Engine.Image(ctx, job.Container.Image)
+	if err != nil {
+		return Result{}, fmt.Errorf("its image: %w", err)
+	}
+	folder := filepath.Join(d.Folder, filepath.FromSlash(build.Folder(job)))
+	if err := makeResults(folder, job.Container.UID, job.Container.GID); err != nil {
+		return Result{}, err
+	}
+	before, err := d.pushed(ctx, build.Tag, job.Case.Name)
+	if err != nil {
+		return Result{}, err
+	}
+	run := ContainerRun{Image: job.Container.Image, ImageID: image.ID}
+	if len(image.RepoDigests) > 0 {
+		run.Digest = image.RepoDigests[0]
+	}
+	id, err := d.run(ctx, job, build, folder, labels, &run)
+	if id == "" {
+		return Result{}, errors.Join(err, os.RemoveAll(folder))
+	}
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterTime)
+	defer cancel()
+	if err != nil { // interrupted, or the engine went away: it is run again
+		return Result{}, errors.Join(err, d.Engine.Remove(after, id, true), os.RemoveAll(folder))
+	}
+	result, err := d.collect(after, job, build, folder, id, run, before)
+	if err != nil {
+		return Result{}, err
+	}
+	return result, d.Engine.Remove(after, id, true)
+}
+
+// removeLeft removes containers of the job that an earlier process left when
+// it was killed.
+func (d *Docker) removeLeft(ctx context.Context, labels map[string]string) error {
+	left, err := d.Engine.Containers(ctx, labels)
+	if err != nil {
+		return err
+	}
+	for _, container := range left {
+		if err := d.Engine.Remove(ctx, container.ID, true); err != nil && !errors.Is(err, docker.ErrNotFound) {
+			return fmt.Errorf("remove what is left of an earlier run: %w", err)
+		}
+	}
+	return nil
+}
+
+// makeResults makes an empty folder for a container to leave results in.
+func makeResults(folder string, uid, gid int) error {
+	err := os.RemoveAll(folder)
+	if err == nil {
+		err = os.MkdirAll(folder, 0o755)
+	}
+	if err == nil && os.Geteuid() == 0 {
+		err = os.Chown(folder, uid, gid)
+	} else if err == nil {
+		err = os.Chmod(folder, 0o777) //nolint:gosec // the container's user is not known, and the folder above is the lab's
+	}
+	if err != nil {
+		return fmt.Errorf("make the folder for results: %w", err)
+	}
+	return nil
+}
+
+// run runs the container until it ends, its time is over, or ctx ends. It
+// returns the container's id once there is one.
+func (d *Docker) run(ctx context.Context, job testcases.Job, build Build, folder string, labels map[string]string, run *ContainerRun) (id string, err error) {
+	container, err := d.container(job, build, folder)
+	if err != nil {
+		return "", err
+	}
+	container.Labels = labels
+	if id, err = d.Engine.Create(ctx, container); err != nil {
+		return "", err
+	}
+	timed, cancel := ctx, context.CancelFunc(func() {})
+	if job.Timeout > 0 {
+		timed, cancel = context.WithTimeoutCause(ctx, job.Timeout, errTimedOut)
+	}
+	defer cancel()
+	run.Started = time.Now().UTC()
+	if err := d.Engine.Start(ctx, id); err != nil {
+		return id, err
+	}
+	var watching sync.WaitGroup
+	watched, stop := context.WithCancel(timed)
+	watching.Go(func() { d.watch(watched, job, folder) })
+	exit, err := d.Engine.Wait(timed, id)
+	stop()
+	watching.Wait()
+	if cause := context.Cause(timed); err != nil && cause != nil {
+		stopping, done := context.WithTimeout(context.WithoutCancel(ctx), jobGrace+afterTime)
+		defer done()
+		if stopErr := d.Engine.Stop(stopping, id, jobGrace); stopErr != nil {
+			return id, errors.Join(cause, stopErr)
+		}
+		if !errors.Is(cause, errTimedOut) {
+			return id, cause
+		}
+		run.TimedOut = true
+		exit, err = d.Engine.Wait(stopping, id)
+	}
+	run.Stopped = time.Now().UTC()
+	run.ExitCode, run.OOMKilled, run.Error = exit.Code, exit.OOMKilled, exit.Error
+	return id, err
+}
+
+// container is how a job's container is started (spec/jobs.md, what a test
+// job starts).
+func (d *Docker) container(job testcases.Job, build Build, folder string) (docker.Container, error) {
+	planned := job.Container
+	env := map[string]string{}
+	for _, variable := range slices.Concat(planned.Env, planned.Fixed) {
+		env[variable.Name] = variable.Value
+	}
+	command := []string{"run_tests", "-t", job.Case.Name}
+	s := d.Services
+	if s.S3 != "" {
+		where := "/" + build.Folder(job)
+		env["S3_ENDPOINT_URL"], env["S3_DST_URL"], env["HTTP_DST_URL"] = s.S3, s.Bucket+where, s.Files+where
+		env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"] = s.S3Key, s.S3Secret
+		command = append(command, "-p")
+	}
+	env["TEST_DB_URL"], env["TEST_DB_EXT_URL"] = s.TestDB, s.TestDBX
+	env["NODE_NAME"], env["BUILD_TAG"] = d.Pod, build.Tag
+	command = append(command, "-r")
+	c := docker.Container{
+		Image: planned.Image, Command: command, Privileged: planned.Privileged, Network: planned.Network,
+		Mounts: []docker.Mount{{Source: folder, Target: containerResults}},
+	}
+	if c.Network == "" {
+		c.Network = d.Network
+	}
+	for name, value := range env {
+		c.Env = append(c.Env, name+"="+value)
+	}
+	slices.Sort(c.Env)
+	for _, volume := range planned.Volumes {
+		source, rest, _ := strings.Cut(volume, ":")
+		target, mode, _ := strings.Cut(rest, ":")
+		if _, err := os.Stat(source); err != nil {
+			return c, fmt.Errorf("its volume %s: %w", volume, err)
+		}
+		c.Mounts = append(c.Mounts, docker.Mount{Source: source, Target: target, ReadOnly: slices.Contains(strings.Split(mode, ","), "ro")})
+	}
+	for _, published := range planned.Ports {
+		port, err := parsePort(published)
+		if err != nil {
+			return c, err
+		}
+		c.Ports = append(c.Ports, port)
+	}
+	return c, nil
+}
+
+// parsePort reads HOST:CONTAINER.
+func parsePort(text string) (docker.Port, error) {
+	host, container, ok := strings.Cut(text, ":")
+	h, hostErr := strconv.Atoi(host)
+	c, containerErr := strconv.Atoi(strings.TrimSuffix(container, "/tcp"))
+	if !ok || hostErr != nil || containerErr != nil {
+		return docker.Port{}, fmt.Errorf("published port %q: want HOST:CONTAINER", text)
+	}
+	return docker.Port{Host: h, Container: c}, nil
+}
+
+// collect takes what an ended container left.
+func (d *Docker) collect(ctx context.Context, job testcases.Job, build Build, folder, id string, run ContainerRun, before map[string]bool) (Result, error) {
+	result := Result{Detail: run.failure(job), Release: func() error { return os.RemoveAll(folder) }}
+	console, err := os.CreateTemp("", "xtci-console-") // the folder may be the container's user's
+	if err != nil {
+		return result, err
+	}
+	name := console.Name()
+	err = d.Engine.Logs(ctx, id, docker.LogOptions{Stdout: console, Stderr: console})
+	if err = errors.Join(err, console.Close()); err != nil {
+		return result, errors.Join(fmt.Errorf("its console: %w", err), os.Remove(name))
+	}
+	result.Release = func() error { return errors.Join(os.Remove(name), os.RemoveAll(folder)) }
+	if result.Files, err = leftFiles(folder); err != nil {
+		return result, err
+	}
+	text, err := json.MarshalIndent(run, "", " ")
+	if err != nil {
+		return result, err
+	}
+	result.Files = append(
+		result.Files,
+		File{Name: testcases.ConsoleFile, Open: func() (io.ReadCloser, error) { return os.Open(name) }},
+		File{Name: testcases.RunFile, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(string(text))), nil }},
+	)
+	result.Record, err = d.record(ctx, job, build, before)
+	return result, err
+}
+
+// failure says in which way the container itself failed, as apart from the
+// test in it: Xtesting ends with 0 or 255 (spec/testapi-xtesting.md, b.1).
+func (r ContainerRun) failure(job testcases.Job) string {
+	switch {
+	case r.TimedOut:
+		return fmt.Sprintf("stopped after its timeout of %s", job.Timeout)
+	case r.OOMKilled:
+		return "its container ran out of memory"
+	case r.ExitCode == 70:
+		return "its container could not write its results (exit code 70)"
+	case r.ExitCode == 125, r.ExitCode == 126, r.ExitCode == 127:
+		return fmt.Sprintf("its container could not be started (exit code %d): its image has no run_tests?", r.ExitCode)
+	case r.ExitCode != 0 && r.ExitCode != 255:
+		return fmt.Sprintf("its container was killed or crashed (exit code %d)", r.ExitCode)
+	}
+	return r.Error
+}
+
+// leftFiles lists what a container left. Links and other things that are no
+// regular files are not followed: what they lead to is not the container's.
+func leftFiles(folder string) ([]File, error) {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	var files []File
+	err = fs.WalkDir(root.FS(), ".", func(at string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		files = append(files, File{Name: at, Open: func() (io.ReadCloser, error) { return openIn(folder, at) }})
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list what it left: %w", err)
+	}
+	return files, nil
+}
+
+// openIn opens a file below a folder, and nothing outside of it.
+func openIn(folder, name string) (io.ReadCloser, error) {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return root.Open(name)
+}
+
+// pushed are the ids of the records of a case that there are by now.
+func (d *Docker) pushed(ctx context.Context, tag, name string) (map[string]bool, error) {
+	ids := map[string]bool{}
+	for record, err := range d.Records.Results(ctx, tag) {
+		if err != nil {
+			return nil, err
+		}
+		if record.CaseName == name {
+			ids[record.ID] = true
+		}
+	}
+	return ids, nil
+}
+
+// record is the newest one that was pushed of the case since the run began,
+// or nil.
+func (d *Docker) record(ctx context.Context, job testcases.Job, build Build, before map[string]bool) (*testcases.Record, error) {
+	var newest *testcases.Record
+	for record, err := range d.Records.Results(ctx, build.Tag) {
+		if err != nil {
+			return nil, err
+		}
+		if record.CaseName == job.Case.Name && !before[record.ID] {
+			newest = &record
+		}
+	}
+	return newest, nil
+}
