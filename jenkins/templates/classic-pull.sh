@@ -1,0 +1,3 @@
+{{template "head" .}}
+
+docker pull {{.Image}}
