@@ -20,9 +20,9 @@ const (
 
 const exitStatus = `EXIT STATUS
   0    done, and good
-  1    it ran, and the answer is no (not conformant, changed, failed)
+  1    it ran, and the answer is no (not conformant, changed, unhealthy, failed)
   2    wrong use, or bad input
-  3    something outside of xtci failed (disk, network)
+  3    something outside of xtci failed (Docker, Jenkins, disk, network)
   130  interrupted`
 
 // errNo is the answer no: what there is to say has been printed.

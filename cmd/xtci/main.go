@@ -15,8 +15,9 @@ func main() {
 
 // run is main without the exit, so that everything deferred is done.
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	a := &app{out: os.Stdout, err: os.Stderr, environ: os.Environ()}
-	return a.main(ctx, os.Args[1:])
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, environ: os.Environ(), interrupts: interrupts{signals: signals}}
+	return a.main(context.Background(), os.Args[1:])
 }

@@ -26,8 +26,11 @@ const defaultConfig = "xtci.yaml"
 // An app is what all commands share: where output goes, and the flags that
 // every command has.
 type app struct {
+	in       io.Reader
 	out, err io.Writer
 	environ  []string
+	interrupts
+	own cachedImage
 
 	configFile string
 	sets       []string
@@ -38,8 +41,11 @@ type app struct {
 
 // main runs one command line and returns the exit code.
 func (a *app) main(ctx context.Context, args []string) int {
+	ctx, stop := a.watch(ctx)
+	defer stop()
 	root := a.rootCmd() //nolint:contextcheck // commands get the context when they run
 	root.SetArgs(args)
+	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	return a.exitCode(root.ExecuteContext(ctx))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,29 +20,43 @@ import (
 )
 
 type runOptions struct {
-	replay string
-	tag    string
-	resume bool
-	scope  string
+	replay      string
+	tag         string
+	resume      bool
+	scope       string
+	via         string
+	offline     bool
+	tests, skip []string
+	tier        string
+	params      []string
+	attach      bool
 }
 
 func newRunCmd(a *app) *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{
-		Use:   "run --replay DIR [--tag TAG [--resume]]",
+		Use:   "run {--replay DIR | --via jenkins} [--tag TAG]",
 		Short: "Run a campaign",
 		Long: `run goes through the plan of the site's release, phase by phase. Files go to the
-store under stack.prefix, records to the campaign's index there.
+store under stack.prefix, records to the campaign's index there and to the test
+DB, which runs within this process (xtci serve testdb shows what it has).
 
 --replay feeds recorded results: DIR has a folder for each test case with the
 files that its container left and, in record.json, what it pushed. A file X.gz
 stands for X.
 
+--via jenkins starts the campaign's job in Jenkins with a build tag of its own,
+and follows its phases and jobs. Jenkins may restart meanwhile. At Ctrl-C it asks
+whether to abort the campaign or to leave it running; --attach follows one again,
+or one that somebody else started.
+
 An interrupted campaign goes on with --resume: what was done is not done again.
 
 ` + exitStatus,
 		Example: `  xtci run --replay testcases/testdata/sample --tag EXAMPLE1 --set failure=continue
-  xtci run --replay testcases/testdata/sample --tag EXAMPLE1 --resume`,
+  xtci run --replay testcases/testdata/sample --tag EXAMPLE1 --resume
+  xtci run --via jenkins -p DEPLOY_SCENARIO=k8-nosdn-nofeature-noha
+  xtci run --via jenkins --attach`,
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), a, o) },
 	}
@@ -49,22 +64,36 @@ An interrupted campaign goes on with --resume: what was done is not done again.
 	flags.StringVar(&o.replay, "replay", "", "feed the recorded results in this `DIR`")
 	flags.StringVar(&o.tag, "tag", "", "the campaign's build `TAG` (default: 12 random letters and digits)")
 	flags.BoolVar(&o.resume, "resume", false, "go on with the campaign of that tag")
+	flags.StringSliceVar(&o.tests, "tests", nil, "run these `CASES` only")
+	flags.StringSliceVar(&o.skip, "skip", nil, "leave these `CASES` out")
+	flags.StringVar(&o.tier, "tier", "", "run the cases of this `TIER` only, such as smoke")
+	flags.BoolVar(&o.offline, "offline", false, "pull no images: take those that are here")
+	flags.StringVar(&o.via, "via", "", "run it with another `ENGINE`: jenkins")
+	flags.StringArrayVarP(&o.params, "param", "p", nil, "a parameter of the campaign in Jenkins: `KEY=VALUE` (may be repeated)")
+	flags.BoolVar(&o.attach, "attach", false, "follow a campaign that runs in Jenkins already: that of --tag, or the one that runs")
 	flags.StringVar(&o.scope, "scope", string(testcases.ScopeAll), "which cases to run: mandatory, optional or all")
 	return cmd
 }
 
-func runRun(ctx context.Context, a *app, o runOptions) error {
+func runRun(ctx context.Context, a *app, o runOptions) (err error) {
 	site, err := a.site()
 	if err != nil {
 		return err
 	}
-	if o.replay == "" {
-		return usage(errors.New("nothing to run: name a folder with recorded results (--replay DIR)"))
-	}
-	scope, err := testcases.ParseScope(o.scope)
-	if err != nil {
+	if err := o.check(); err != nil {
 		return usage(err)
 	}
+	if o.via == viaJenkins {
+		return runJenkins(ctx, a, site, o)
+	}
+	if o.replay == "" {
+		return runDocker(ctx, a, site, o)
+	}
+	return runReplay(ctx, a, site, o)
+}
+
+// runReplay runs a campaign out of recorded results.
+func runReplay(ctx context.Context, a *app, site config.Site, o runOptions) (err error) {
 	catalog, err := testcases.Load(site.Release)
 	if err != nil {
 		return usage(err)
@@ -74,7 +103,17 @@ func runRun(ctx context.Context, a *app, o runOptions) error {
 		return usage(fmt.Errorf("open the recording: %w", err))
 	}
 	defer recorded.Close()
-	journal, err := openJournal(site, o)
+	plan, err := o.plan(site, catalog)
+	if err != nil {
+		return err
+	}
+	digest, err := site.Digest()
+	if err != nil {
+		return err
+	}
+	journal, err := openJournal(site, o, testcases.Provenance{
+		Tool: toolName(), Engine: "replay of recorded results", Release: site.Release, SiteDigest: digest,
+	})
 	if err != nil {
 		return err
 	}
@@ -84,13 +123,18 @@ func runRun(ctx context.Context, a *app, o runOptions) error {
 		return err
 	}
 	defer store.Close()
+	results, err := a.startTestDB(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, results.Close()) }()
 
 	progress := term.NewProgress(a.err)
 	summary, err := runner.Run(ctx, runner.Options{
-		Plan:      testcases.NewPlan(catalog, site.Project, scope),
+		Plan:      plan,
 		Executor:  runner.Replay{Recording: recorded},
 		Files:     store,
-		Index:     store.Index(journal.Tag),
+		Index:     runner.Pushed(store.Index(journal.Tag), results, journal.Tag, site.Project, testProject),
 		Journal:   journal,
 		KeepGoing: site.Failure == config.FailureContinue,
 		Events:    func(event runner.Event) { show(progress, event) },
@@ -99,12 +143,56 @@ func runRun(ctx context.Context, a *app, o runOptions) error {
 	if err != nil {
 		return fmt.Errorf("%w\ncampaign %s can go on: run the same again with --tag %s --resume", err, journal.Tag, journal.Tag)
 	}
-	return a.printSummary(journal.Tag, summary)
+	return a.printSummary(journal.Tag, summary, "make its archive with: xtci publish "+journal.Tag+a.siteFlags())
+}
+
+// selects says whether some cases are left out.
+func (o runOptions) selects() bool {
+	return o.scope != string(testcases.ScopeAll) || len(o.tests) > 0 || len(o.skip) > 0 || o.tier != ""
+}
+
+// plan is what the site wants run of its first tag, as far as the flags
+// select it.
+func (o runOptions) plan(site config.Site, catalog *testcases.Catalog) (testcases.Plan, error) {
+	scope, err := testcases.ParseScope(o.scope)
+	if err != nil {
+		return testcases.Plan{}, usage(err)
+	}
+	for _, name := range slices.Concat(o.tests, o.skip) {
+		if _, err := findCase(catalog, name); err != nil {
+			return testcases.Plan{}, err
+		}
+	}
+	plan := testcases.Plans(site, catalog, scope)[0].Select(func(c *testcases.Case) bool {
+		return (len(o.tests) == 0 || slices.Contains(o.tests, c.Name)) && (o.tier == "" || c.Tier == o.tier) && !slices.Contains(o.skip, c.Name)
+	})
+	if len(plan.Jobs()) == 0 {
+		return plan, usage(errors.New("nothing to run: no test case is selected (xtci catalog lists them and their tiers)"))
+	}
+	return plan, nil
+}
+
+// viaJenkins has Jenkins run the campaign.
+const viaJenkins = "jenkins"
+
+// check refuses flags that do not go together.
+func (o runOptions) check() error {
+	switch {
+	case o.via != "" && o.via != viaJenkins:
+		return fmt.Errorf("--via %s: want jenkins", o.via)
+	case o.via == "" && (o.attach || len(o.params) > 0):
+		return errors.New("--attach and -p are for a campaign in Jenkins: give --via jenkins, too")
+	case o.via != "" && (o.replay != "" || o.resume || o.offline || o.selects()):
+		return errors.New("--via jenkins runs the campaign as its jobs are: --replay, --resume, --offline, --scope, --tests, --skip and --tier are not for it")
+	case o.attach && len(o.params) > 0:
+		return errors.New("--attach follows a campaign that was given its parameters: -p is not for it")
+	}
+	return nil
 }
 
 // openJournal begins the journal of a new campaign, or opens that of one to
 // go on with.
-func openJournal(site config.Site, o runOptions) (*runner.Journal, error) {
+func openJournal(site config.Site, o runOptions, provenance testcases.Provenance) (*runner.Journal, error) {
 	if o.resume && o.tag == "" {
 		return nil, usage(errors.New("--resume: name the campaign to go on with (--tag TAG)"))
 	}
@@ -115,14 +203,14 @@ func openJournal(site config.Site, o runOptions) (*runner.Journal, error) {
 	if err := artifacts.CheckTag(tag); err != nil {
 		return nil, usage(err)
 	}
-	journal, err := beginJournal(site, tag, o.resume)
+	journal, err := beginJournal(site, tag, o.resume, provenance)
 	if errors.Is(err, runner.ErrExists) || errors.Is(err, runner.ErrRunning) {
 		return nil, usage(err)
 	}
 	return journal, err
 }
 
-func beginJournal(site config.Site, tag string, resume bool) (*runner.Journal, error) {
+func beginJournal(site config.Site, tag string, resume bool, provenance testcases.Provenance) (*runner.Journal, error) {
 	if resume {
 		journal, err := runner.ResumeJournal(site.Campaigns(), tag)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -130,13 +218,7 @@ func beginJournal(site config.Site, tag string, resume bool) (*runner.Journal, e
 		}
 		return journal, err
 	}
-	digest, err := site.Digest()
-	if err != nil {
-		return nil, err
-	}
-	return runner.NewJournal(site.Campaigns(), tag, testcases.Provenance{
-		Tool: toolName(), Engine: "replay of recorded results", Release: site.Release, SiteDigest: digest,
-	})
+	return runner.NewJournal(site.Campaigns(), tag, provenance)
 }
 
 // newTag returns a build tag as Jenkins makes them: 12 random characters of
@@ -152,7 +234,9 @@ func show(progress *term.Progress, event runner.Event) {
 	progress.End(name, string(event.State), event.Detail, event.Done, event.Total, event.Elapsed)
 }
 
-func (a *app) printSummary(tag string, summary runner.Summary) error {
+// printSummary says how the jobs of a campaign ended and, where somebody reads
+// it, what is next.
+func (a *app) printSummary(tag string, summary runner.Summary, next string) error {
 	if a.json() {
 		if err := a.printJSON(map[string]any{
 			"build_tag": tag, "passed": summary.Passed, "failed": summary.Failed, "not_run": summary.NotRun, "stopped": summary.Stopped,
@@ -167,10 +251,16 @@ func (a *app) printSummary(tag string, summary runner.Summary) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(a.err, "make its archive with: xtci publish %s%s\n", tag, a.siteFlags())
+		if next != "" {
+			fmt.Fprintln(a.err, next)
+		}
 	}
 	if !summary.Good() {
 		return errNo
 	}
 	return nil
 }
+
+// testProject is the project that all cases of functest-kubernetes push for
+// (spec/testapi-xtesting.md, d), for recordings that do not say.
+const testProject = "functest"

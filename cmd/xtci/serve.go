@@ -25,9 +25,9 @@ func newServeCmd(a *app) *cobra.Command {
 		Use:     "serve",
 		Short:   "Run one of the toolchain's own services",
 		Long:    "serve runs one of the toolchain's own services until it is stopped (SIGTERM or\nCtrl-C).\n\n" + exitStatus,
-		Example: "  xtci serve testdb --db results.db",
+		Example: "  xtci serve testdb --db results.db\n  xtci serve files --dir lab/artifacts",
 	}
-	cmd.AddCommand(newServeTestDBCmd(a))
+	cmd.AddCommand(newServeTestDBCmd(a), newServeFilesCmd(a))
 	return cmd
 }
 
