@@ -7,25 +7,34 @@ GO      ?= go
 LINTER  ?= github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 LDFLAGS := -s -w -buildid= -X main.version=$(VERSION)
 
-# More for go test, such as TESTFLAGS=-race (which needs a C compiler).
+# More for go test, such as TESTFLAGS=-v.
 TESTFLAGS ?=
-CGO       := $(if $(findstring -race,$(TESTFLAGS)),1,0)
 
-.PHONY: help build test lint demo bench fuzz soak golden clean
+.PHONY: help build test race test-jenkins lint demo bench fuzz soak golden clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 build: ## build bin/xtci, one static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/xtci ./cmd/xtci
 
 test: ## run all tests
 	@sh tools/testdeps.sh
-	CGO_ENABLED=$(CGO) $(GO) test -timeout 30m $(TESTFLAGS) ./...
+	CGO_ENABLED=0 $(GO) test -timeout 30m $(TESTFLAGS) ./...
+
+race: ## run the tests with the race detector, but for the longest
+	@sh tools/testdeps.sh
+	CGO_ENABLED=1 $(GO) test -timeout 30m -race -short ./...
+
+test-jenkins: ## run the contract tests on a real Jenkins: XTCI_TEST_JENKINS_URL, _USER, _PASSWORD
+	@test -n "$$XTCI_TEST_JENKINS_URL" || { echo 'name a Jenkins with XTCI_TEST_JENKINS_URL, XTCI_TEST_JENKINS_USER and XTCI_TEST_JENKINS_PASSWORD' >&2; exit 2; }
+	CGO_ENABLED=0 $(GO) test ./jenkins -run '^TestContract' -count 1 -parallel 2 -timeout 30m -v
 
 lint: ## run the linters
 	$(GO) vet ./...
 	$(GO) run $(LINTER) run
+	@command -v shellcheck >/dev/null || echo 'NOT LINTED, WITHOUT SHELLCHECK (apt-get install shellcheck): the scripts of jobs'
+	CGO_ENABLED=0 $(GO) test -count 1 -run TestScriptsPassShellcheck ./jenkins
 
 demo: build ## replay the recorded sample campaign, publish and review it, in ./demo
 	@sh tools/demo.sh bin/xtci demo
@@ -40,7 +49,7 @@ soak: ## kill the test DB under load for a minute
 	CGO_ENABLED=0 $(GO) test ./cmd/xtci -run TestSoak -soak 1m -v
 
 golden: ## write the golden files anew
-	CGO_ENABLED=0 $(GO) test ./cmd/... ./artifacts/... ./installer/... -update
+	CGO_ENABLED=0 $(GO) test ./cmd/... ./artifacts/... ./installer/... ./jenkins -update
 
 clean: ## remove what was built
 	rm -rf bin demo dist
