@@ -7,8 +7,10 @@ import (
 	"io"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/docker/api/types/network"
@@ -154,9 +156,41 @@ func (e *Engine) Kill(ctx context.Context, id, signal string) error {
 }
 
 // Remove removes a container with its anonymous volumes. With force one that
-// runs is killed; without, it is ErrConflict.
+// runs is killed; without, it is ErrConflict. One that is being removed
+// already, as somebody asked before who did not wait for it, is waited for.
 func (e *Engine) Remove(ctx context.Context, id string, force bool) error {
-	return wrap(e.api.ContainerRemove(ctx, id, container.RemoveOptions{RemoveVolumes: true, Force: force}), "remove container %s", id)
+	err := e.api.ContainerRemove(ctx, id, container.RemoveOptions{RemoveVolumes: true, Force: force})
+	if errdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress") {
+		err = e.removed(ctx, id)
+	}
+	return wrap(err, "remove container %s", id)
+}
+
+const (
+	// removedPoll is how often it is looked whether a container is there still.
+	removedPoll = 100 * time.Millisecond
+	// removedTime is how long the engine may take to remove one.
+	removedTime = time.Minute
+)
+
+// removed waits until a container is gone.
+func (e *Engine) removed(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, removedTime, fmt.Errorf("Docker is removing it, but has not after %s", removedTime))
+	defer cancel()
+	tick := time.NewTicker(removedPoll)
+	defer tick.Stop()
+	for {
+		if _, err := e.api.ContainerInspect(ctx, id); errdefs.IsNotFound(err) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
 }
 
 // Rename gives a container another name. One that is taken is ErrConflict.

@@ -464,3 +464,22 @@ func TestContainersByLabel(t *testing.T) {
 		}
 	}
 }
+
+func TestManyRemoveOneContainer(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	id := b.start(docker.Container{Command: []string{"wait"}})
+	const many = 8
+	errs := make(chan error, many)
+	for range many {
+		go func() { errs <- b.Remove(t.Context(), id, true) }()
+	}
+	for range many {
+		if err := <-errs; err != nil && !errors.Is(err, docker.ErrNotFound) {
+			t.Error(err)
+		}
+	}
+	if _, err := b.Container(t.Context(), id); !errors.Is(err, docker.ErrNotFound) {
+		t.Errorf("it is there still: %v", err)
+	}
+}
