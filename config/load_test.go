@@ -97,6 +97,10 @@ func TestLoadRefuses(t *testing.T) {
 		{name: "two keys at one tag", file: "docker_tags:\n- {a: {}, b: {}}\n", want: []string{"xtci.yaml", "line 2", "one tag"}},
 		{name: "a variable twice", file: "suites:\n- container: a\n  tests: [b]\n  env: {A: 1, A: 2}\n", want: []string{"xtci.yaml", `line 4`}},
 		{name: "a test twice", file: "suites:\n- {container: a, tests: [b, b]}\n", want: []string{"suites[0].tests", `"b"`, "once"}},
+		{name: "less memory than Docker takes", file: "suites:\n- {container: a, tests: [b], memory: 5m}\n", want: []string{"suites[0].memory", `"5m"`, "512m"}},
+		{name: "memory that is none", file: "suites:\n- {container: a, tests: [b], memory: much}\n", want: []string{"suites[0].memory", `"much"`}},
+		{name: "fewer processors than none", file: "suites:\n- {container: a, tests: [b], cpus: -1}\n", want: []string{"suites[0].cpus", `"-1"`}},
+		{name: "processors that are no number", file: "suites:\n- {container: a, tests: [b], cpus: .nan}\n", want: []string{"suites[0].cpus"}},
 		{name: "no tests", file: "suites:\n- {container: a}\n", want: []string{"suites[0].tests", "name the tests"}},
 		{name: "an image for a container", file: "suites:\n- {container: 'a:v1', tests: [b]}\n", want: []string{"suites[0].container", `"a:v1"`}},
 		{name: "an execution that is none", file: "suites:\n- {container: a, tests: [b], execution: both}\n", want: []string{"suites[0].execution", `"both"`, "parallel or sequential"}},
@@ -198,6 +202,8 @@ suites:
   volumes: []
   published_ports: ['80:80']
   privileged: true
+  memory: 4g
+  cpus: 1.5
   network: host
   uid: 0
   timeout: 3h
@@ -234,7 +240,7 @@ stack: {minio: {mirrors: []}}
 		{
 			Container: "second", Repo: "_", DPort: 443, DockerTags: []DockerTag{{Name: "old"}}, Tests: []string{"three"},
 			Execution: ExecutionSequential, Condition: ConditionAlways, Env: &Env{{"B", "2"}, {"A", ""}}, Volumes: []string{},
-			PublishedPorts: []string{"80:80"}, Privileged: true, Network: "host", UID: &root, Timeout: 3 * time.Hour,
+			PublishedPorts: []string{"80:80"}, Privileged: true, Memory: "4g", CPUs: 1.5, Network: "host", UID: &root, Timeout: 3 * time.Hour,
 			Exclude: []Exclusion{{Tag: "old", Test: "three"}},
 		},
 	}

@@ -229,11 +229,14 @@ func (s Stack) services() map[string]Service {
 }
 
 // MemoryBytes is Memory in bytes, 0 for no limit.
-func (s Service) MemoryBytes() int64 {
-	if s.Memory == "" {
+func (s Service) MemoryBytes() int64 { return memoryBytes(s.Memory) }
+
+// memoryBytes reads a size that validMemory has found good, such as 512m.
+func memoryBytes(size string) int64 {
+	if size == "" {
 		return 0
 	}
-	text := strings.ToLower(s.Memory)
+	text := strings.ToLower(size)
 	shift := map[byte]int{'b': 0, 'k': 10, 'm': 20, 'g': 30}
 	unit, ok := shift[text[len(text)-1]]
 	if ok {
@@ -241,7 +244,7 @@ func (s Service) MemoryBytes() int64 {
 	}
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil {
-		return 0 // validate has refused it
+		return 0 // validMemory has refused it
 	}
 	return n << unit
 }
@@ -249,11 +252,16 @@ func (s Service) MemoryBytes() int64 {
 // minMemory is the smallest limit that Docker takes.
 const minMemory = 6 << 20
 
+// validMemory says whether a limit can be one; none is good, too.
+func validMemory(size string) bool {
+	return size == "" || memorySize.MatchString(strings.ToLower(size)) && memoryBytes(size) >= minMemory
+}
+
 func (s Service) validate(key string) error {
 	if s.Port < 1 || s.Port > 65535 {
 		return &ValueError{key + ".port", fmt.Sprint(s.Port), "use a port of 1 to 65535"}
 	}
-	if s.Memory != "" && (!memorySize.MatchString(strings.ToLower(s.Memory)) || s.MemoryBytes() < minMemory) {
+	if !validMemory(s.Memory) {
 		return &ValueError{key + ".memory", s.Memory, "give a size such as 512m or 2g"}
 	}
 	if s.Timeout <= 0 {

@@ -37,6 +37,11 @@ type Suite struct {
 	PublishedPorts []string `yaml:"published_ports" json:"published_ports,omitempty"`
 
 	Privileged bool `yaml:"privileged" json:"privileged,omitempty"`
+	// Memory limits each test's container, such as 4g; empty is no limit. One
+	// that needs more is killed.
+	Memory string `yaml:"memory" json:"memory,omitempty"`
+	// CPUs limits each test's container, such as 1.5; 0 is no limit.
+	CPUs float64 `yaml:"cpus" json:"cpus,omitempty"`
 	// Network is the Docker network. Empty is the one of the wiring.
 	Network string `yaml:"network" json:"network,omitempty"`
 	// UID and GID own the results; nil is 1000.
@@ -257,6 +262,12 @@ func (s Suite) validate(key string) error {
 	return s.validateRun(key)
 }
 
+// maxCPUs is more than any host has.
+const maxCPUs = 100_000
+
+// MemoryBytes is Memory in bytes, 0 for no limit.
+func (s Suite) MemoryBytes() int64 { return memoryBytes(s.Memory) }
+
 // validateRun checks how a suite's tests run.
 func (s Suite) validateRun(key string) error {
 	if !slices.Contains([]string{"", ExecutionParallel, ExecutionSequential}, s.Execution) {
@@ -267,6 +278,12 @@ func (s Suite) validateRun(key string) error {
 	}
 	if s.Network != "" && !network.MatchString(s.Network) {
 		return &ValueError{key + "network", s.Network, "name a Docker network, such as bridge or host"}
+	}
+	if !validMemory(s.Memory) {
+		return &ValueError{key + "memory", s.Memory, "give a size such as 512m or 4g"}
+	}
+	if !(s.CPUs >= 0 && s.CPUs <= maxCPUs) {
+		return &ValueError{key + "cpus", fmt.Sprint(s.CPUs), "give a number such as 2 or 1.5"}
 	}
 	for name, id := range map[string]*int{"uid": s.UID, "gid": s.GID} {
 		if id != nil && *id < 0 {

@@ -37,7 +37,7 @@ func fullSite() config.Site {
 		{Container: "functest-kubernetes-healthcheck", Tests: []string{"k8s_quick", "k8s_smoke"}, Condition: config.ConditionAlways},
 		{
 			Container: "functest-kubernetes-smoke", Tests: []string{"sig_apps", "sig_node"}, Execution: config.ExecutionSequential,
-			Timeout: 90 * time.Minute, Privileged: true, Network: "host", UID: &root, GID: &root, PublishedPorts: []string{"127.0.0.1:80:8080"},
+			Timeout: 90 * time.Minute, Privileged: true, Memory: "4g", CPUs: 1.5, Network: "host", UID: &root, GID: &root, PublishedPorts: []string{"127.0.0.1:80:8080"},
 			Exclude: []config.Exclusion{{Tag: "v1.24", Test: "sig_node"}},
 		},
 		{Container: "lab/own", Repo: "registry.example/x", DPort: 5000, Tests: []string{"hello"}, Network: "kind", Env: &config.Env{{Name: "ONLY", Value: "this"}}},

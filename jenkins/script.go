@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -232,6 +233,12 @@ func (b *builder) docker(s *script, c testcases.Container, env variables, volume
 		}
 	}
 	s.Docker = append(s.Docker, fmt.Sprintf("--privileged=%t --network=%s", c.Privileged, quote(network)))
+	if c.Memory > 0 { // the sum of both: no swap
+		s.Docker = append(s.Docker, fmt.Sprintf("--memory=%d --memory-swap=%d", c.Memory, c.Memory))
+	}
+	if c.CPUs > 0 {
+		s.Docker = append(s.Docker, "--cpus="+strconv.FormatFloat(c.CPUs, 'f', -1, 64))
+	}
 	for _, volume := range volumes {
 		s.Docker = append(s.Docker, "-v "+string(volume))
 	}

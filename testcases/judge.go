@@ -195,6 +195,7 @@ func (j *Judge) outcome(run Run, shared []string) (Outcome, error) {
 			return o, err
 		}
 	}
+	o.earlier(run)
 	o.completeScenarios(run.HasEvidence)
 	o.completeWithoutFocus()
 	o.compareRecord(run)
@@ -209,6 +210,20 @@ func (j *Judge) outcome(run Run, shared []string) (Outcome, error) {
 
 func (o *Outcome) find(kind FindingKind, format string, args ...any) {
 	o.Findings = append(o.Findings, Finding{Kind: kind, Text: fmt.Sprintf(format, args...)})
+}
+
+// earlier notes that earlier runs of the case did not pass: who reads of a pass
+// is to know how many it took.
+func (o *Outcome) earlier(run Run) {
+	failed := 0
+	for _, earlier := range run.Earlier {
+		if earlier.Criteria != CriteriaPass {
+			failed++
+		}
+	}
+	if failed > 0 {
+		o.find(FindingNote, "it was run %d times under this build tag: the newest run counts, %d of the earlier did not record PASS", len(run.Earlier)+1, failed)
+	}
 }
 
 func (o *Outcome) has(kind FindingKind) bool {

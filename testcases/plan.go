@@ -100,6 +100,9 @@ type Container struct {
 	Volumes    []string `json:"volumes,omitempty"`
 	Ports      []string `json:"ports,omitempty"`
 	Privileged bool     `json:"privileged,omitempty"`
+	// Memory in bytes and CPUs limit it; 0 is no limit.
+	Memory int64   `json:"memory,omitempty"`
+	CPUs   float64 `json:"cpus,omitempty"`
 	// Network is a Docker network; empty is that of the wiring.
 	Network string `json:"network,omitempty"`
 	// UID and GID own the folder that results are written to.
@@ -294,7 +297,8 @@ const defaultID = 1000
 func (p planner) container(suite config.Suite, tag config.DockerTag) Container {
 	c := Container{
 		Image: p.image(suite, tag.Name), Env: p.site.Variables(), Fixed: tag.Env,
-		Ports: p.site.PublishedPorts, Privileged: suite.Privileged, Network: suite.Network, UID: defaultID, GID: defaultID,
+		Ports: p.site.PublishedPorts, Privileged: suite.Privileged, Memory: suite.MemoryBytes(), CPUs: suite.CPUs,
+		Network: suite.Network, UID: defaultID, GID: defaultID,
 	}
 	if suite.Env != nil {
 		c.Env = *suite.Env

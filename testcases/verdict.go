@@ -1,5 +1,7 @@
 package testcases
 
+import "time"
+
 // CaseVerdict is the verdict on one case.
 type CaseVerdict string
 
@@ -123,4 +125,16 @@ type Provenance struct {
 	Images            map[string]string `json:"images,omitempty"` // image to digest
 	Started           string            `json:"started,omitempty"`
 	Stopped           string            `json:"stopped,omitempty"`
+	// Runs are when each container ran, by the clock of the host.
+	Runs []RunTimes `json:"runs,omitempty"`
+}
+
+// RunTimes are when one run of a job began and ended. Without an end it was
+// interrupted.
+type RunTimes struct {
+	Case    string    `json:"case"`
+	Job     string    `json:"job"`
+	Build   int       `json:"build"`
+	Started time.Time `json:"started"`
+	Stopped time.Time `json:"stopped,omitzero"`
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -66,6 +67,9 @@ type Docker struct {
 	// Progress, if not nil, is told how far running e2e cases are. It may be
 	// called by several goroutines at once.
 	Progress func(job testcases.Job, live Live)
+	// Waiting, if not nil, is told what of the toolchain does not answer and
+	// is waited for. It may be called by several goroutines at once.
+	Waiting func(job testcases.Job, why error)
 }
 
 // Labels of the containers of campaigns.
@@ -83,6 +87,10 @@ const (
 	jobGrace = 10 * time.Second
 	// afterTime is how long it may take to look at what a container left.
 	afterTime = 2 * time.Minute
+	// awayTime is how long an engine or a test DB that does not answer is
+	// waited for: a restart takes seconds, an upgrade some minutes.
+	awayTime = 5 * time.Minute
+	awayPoll = time.Second
 )
 
 // A ContainerRun is how a container was run: xtci-run.json.
@@ -103,7 +111,12 @@ var errTimedOut = errors.New("its time is over")
 // Execute implements Executor.
 func (d *Docker) Execute(ctx context.Context, job testcases.Job, build Build) (Result, error) {
 	labels := map[string]string{LabelCampaign: build.Tag, LabelJob: job.Name}
-	if err := d.removeLeft(ctx, labels); err != nil {
+	away := patience{tell: d.telling(job)}
+	err := d.removeLeft(ctx, labels)
+	for errors.Is(err, docker.ErrUnavailable) && away.wait(ctx, err) {
+		err = d.removeLeft(ctx, labels)
+	}
+	if err != nil {
 		return Result{}, err
 	}
 	image, err := d.Engine.Image(ctx, job.Container.Image)
@@ -114,7 +127,7 @@ func (d *Docker) Execute(ctx context.Context, job testcases.Job, build Build) (R
 	if err := makeResults(folder, job.Container.UID, job.Container.GID); err != nil {
 		return Result{}, err
 	}
-	before, err := d.pushed(ctx, build.Tag, job.Case.Name)
+	before, err := d.pushed(ctx, job, build.Tag)
 	if err != nil {
 		return Result{}, err
 	}
@@ -126,16 +139,21 @@ func (d *Docker) Execute(ctx context.Context, job testcases.Job, build Build) (R
 	if id == "" {
 		return Result{}, errors.Join(err, os.RemoveAll(folder))
 	}
-	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterTime)
+	after, cancel := context.WithTimeout(context.WithoutCancel(ctx), afterTime+awayTime)
 	defer cancel()
-	if err != nil { // interrupted, or the engine went away: it is run again
+	if context.Cause(ctx) != nil { // it is run again
 		return Result{}, errors.Join(err, d.Engine.Remove(after, id, true), os.RemoveAll(folder))
 	}
-	result, err := d.collect(after, job, build, folder, id, run, before)
-	if err != nil {
-		return Result{}, err
+	var result Result
+	if err == nil {
+		result, err = d.collect(after, job, build, folder, id, run, before)
+	} else { // the engine went away
+		result, _ = filesOf(folder) //nolint:errcheck // there is an error already
 	}
-	return result, d.Engine.Remove(after, id, true)
+	if removeErr := d.Engine.Remove(after, id, true); removeErr != nil && !errors.Is(removeErr, docker.ErrNotFound) && result.Detail == "" {
+		result.Detail = removeErr.Error()
+	}
+	return result, err
 }
 
 // removeLeft removes containers of the job that an earlier process left when
@@ -193,7 +211,7 @@ func (d *Docker) run(ctx context.Context, job testcases.Job, build Build, folder
 	var watching sync.WaitGroup
 	watched, stop := context.WithCancel(timed)
 	watching.Go(func() { d.watch(watched, job, folder) })
-	exit, err := d.Engine.Wait(timed, id)
+	exit, err := d.wait(timed, job, id)
 	stop()
 	watching.Wait()
 	if cause := context.Cause(timed); err != nil && cause != nil {
@@ -211,6 +229,58 @@ func (d *Docker) run(ctx context.Context, job testcases.Job, build Build, folder
 	run.Stopped = time.Now().UTC()
 	run.ExitCode, run.OOMKilled, run.Error = exit.Code, exit.OOMKilled, exit.Error
 	return id, err
+}
+
+// wait waits for a container's end. An engine that goes away meanwhile is
+// waited for: it may keep its containers, or ends them.
+func (d *Docker) wait(ctx context.Context, job testcases.Job, id string) (docker.Exit, error) {
+	away, was := patience{tell: d.telling(job)}, false
+	for {
+		asked := time.Now()
+		exit, err := d.Engine.Wait(ctx, id)
+		if time.Since(asked) > 2*awayPoll { // it was there
+			away.since = time.Time{}
+		}
+		if errors.Is(err, docker.ErrUnavailable) && context.Cause(ctx) == nil {
+			was = true
+			if away.wait(ctx, err) {
+				continue
+			}
+		}
+		if err == nil && was && exit.Code != exitPassed && exit.Code != exitFailed {
+			err = fmt.Errorf("Docker went away while it ran, and ended it (exit code %d)", exit.Code)
+		}
+		return exit, err
+	}
+}
+
+// telling tells whoever wants to know what is waited for.
+func (d *Docker) telling(job testcases.Job) func(error) {
+	return func(why error) {
+		if d.Waiting != nil {
+			d.Waiting(job, why)
+		}
+	}
+}
+
+// patience waits for what does not answer, again and again, but not for ever.
+type patience struct {
+	tell  func(why error)
+	since time.Time // the first time that it did not answer
+}
+
+// wait waits a moment, and says whether it is worth another try.
+func (p *patience) wait(ctx context.Context, why error) bool {
+	if p.since.IsZero() {
+		p.since = time.Now()
+		p.tell(why)
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(awayPoll):
+		return time.Since(p.since) < awayTime
+	}
 }
 
 // container is how a job's container is started (spec/jobs.md, what a test
@@ -234,6 +304,7 @@ func (d *Docker) container(job testcases.Job, build Build, folder string) (docke
 	command = append(command, "-r")
 	c := docker.Container{
 		Image: planned.Image, Command: command, Privileged: planned.Privileged, Network: planned.Network,
+		Memory: planned.Memory, CPUs: planned.CPUs,
 		Mounts: []docker.Mount{{Source: folder, Target: containerResults}},
 	}
 	if c.Network == "" {
@@ -272,34 +343,58 @@ func parsePort(text string) (docker.Port, error) {
 	return docker.Port{Host: h, Container: c}, nil
 }
 
-// collect takes what an ended container left.
-func (d *Docker) collect(ctx context.Context, job testcases.Job, build Build, folder, id string, run ContainerRun, before map[string]bool) (Result, error) {
-	result := Result{Detail: run.failure(job), Release: func() error { return os.RemoveAll(folder) }}
-	console, err := os.CreateTemp("", "xtci-console-") // the folder may be the container's user's
-	if err != nil {
-		return result, err
-	}
-	name := console.Name()
-	err = d.Engine.Logs(ctx, id, docker.LogOptions{Stdout: console, Stderr: console})
-	if err = errors.Join(err, console.Close()); err != nil {
-		return result, errors.Join(fmt.Errorf("its console: %w", err), os.Remove(name))
-	}
-	result.Release = func() error { return errors.Join(os.Remove(name), os.RemoveAll(folder)) }
-	if result.Files, err = leftFiles(folder); err != nil {
-		return result, err
-	}
-	text, err := json.MarshalIndent(run, "", " ")
-	if err != nil {
-		return result, err
-	}
-	result.Files = append(
-		result.Files,
-		File{Name: testcases.ConsoleFile, Open: func() (io.ReadCloser, error) { return os.Open(name) }},
-		File{Name: testcases.RunFile, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(string(text))), nil }},
-	)
-	result.Record, err = d.record(ctx, job, build, before)
+// filesOf is the result of a folder of which nothing else is known.
+func filesOf(folder string) (result Result, err error) {
+	result.Release = func() error { return os.RemoveAll(folder) }
+	result.Files, err = leftFiles(folder)
 	return result, err
 }
+
+// collect takes what an ended container left. With an error there is less in
+// the result than there should be.
+func (d *Docker) collect(ctx context.Context, job testcases.Job, build Build, folder, id string, run ContainerRun, before map[string]bool) (Result, error) {
+	result, err := filesOf(folder)
+	result.Detail = run.failure(job)
+	text, jsonErr := json.MarshalIndent(run, "", " ")
+	if err = errors.Join(err, jsonErr); err != nil {
+		return result, err
+	}
+	result.Files = append(result.Files, File{Name: testcases.RunFile, Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(text)), nil
+	}})
+	console, err := d.console(ctx, id)
+	if err != nil {
+		return result, fmt.Errorf("its console: %w", err)
+	}
+	result.Release = func() error { return errors.Join(os.Remove(console), os.RemoveAll(folder)) }
+	result.Files = append(result.Files, File{Name: testcases.ConsoleFile, Open: func() (io.ReadCloser, error) { return os.Open(console) }})
+	result.Record, err = d.record(ctx, job, build, before)
+	if err != nil {
+		return result, fmt.Errorf("its record: %w", err)
+	}
+	return result, nil
+}
+
+// console puts what a container said into a temporary file: its folder may be
+// the container's user's.
+func (d *Docker) console(ctx context.Context, id string) (name string, err error) {
+	console, err := os.CreateTemp("", "xtci-console-")
+	if err != nil {
+		return "", err
+	}
+	err = d.Engine.Logs(ctx, id, docker.LogOptions{Stdout: console, Stderr: console})
+	if err = errors.Join(err, console.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(console.Name()))
+	}
+	return console.Name(), nil
+}
+
+// Exit codes of Xtesting's containers (spec/testapi-xtesting.md, b.1).
+const (
+	exitPassed   = 0
+	exitFailed   = 255
+	exitSoftware = 70 // it could not write or push its results
+)
 
 // failure says in which way the container itself failed, as apart from the
 // test in it: Xtesting ends with 0 or 255 (spec/testapi-xtesting.md, b.1).
@@ -309,11 +404,11 @@ func (r ContainerRun) failure(job testcases.Job) string {
 		return fmt.Sprintf("stopped after its timeout of %s", job.Timeout)
 	case r.OOMKilled:
 		return "its container ran out of memory"
-	case r.ExitCode == 70:
+	case r.ExitCode == exitSoftware:
 		return "its container could not write its results (exit code 70)"
 	case r.ExitCode == 125, r.ExitCode == 126, r.ExitCode == 127:
 		return fmt.Sprintf("its container could not be started (exit code %d): its image has no run_tests?", r.ExitCode)
-	case r.ExitCode != 0 && r.ExitCode != 255:
+	case r.ExitCode != exitPassed && r.ExitCode != exitFailed:
 		return fmt.Sprintf("its container was killed or crashed (exit code %d)", r.ExitCode)
 	}
 	return r.Error
@@ -352,30 +447,45 @@ func openIn(folder, name string) (io.ReadCloser, error) {
 }
 
 // pushed are the ids of the records of a case that there are by now.
-func (d *Docker) pushed(ctx context.Context, tag, name string) (map[string]bool, error) {
+func (d *Docker) pushed(ctx context.Context, job testcases.Job, tag string) (map[string]bool, error) {
+	records, err := d.recordsOf(ctx, job, tag)
 	ids := map[string]bool{}
-	for record, err := range d.Records.Results(ctx, tag) {
-		if err != nil {
-			return nil, err
-		}
-		if record.CaseName == name {
-			ids[record.ID] = true
-		}
+	for _, record := range records {
+		ids[record.ID] = true
 	}
-	return ids, nil
+	return ids, err
 }
 
 // record is the newest one that was pushed of the case since the run began,
 // or nil.
 func (d *Docker) record(ctx context.Context, job testcases.Job, build Build, before map[string]bool) (*testcases.Record, error) {
-	var newest *testcases.Record
-	for record, err := range d.Records.Results(ctx, build.Tag) {
+	records, err := d.recordsOf(ctx, job, build.Tag)
+	for _, record := range slices.Backward(records) {
+		if !before[record.ID] {
+			return &record, nil
+		}
+	}
+	return nil, err
+}
+
+// recordsOf are the records of a case in a campaign, the oldest first. A test
+// DB that does not answer is waited for.
+func (d *Docker) recordsOf(ctx context.Context, job testcases.Job, tag string) (records []testcases.Record, err error) {
+	for away := (patience{tell: d.telling(job)}); ; {
+		if records, err = d.askRecords(ctx, job.Case.Name, tag); err == nil || !away.wait(ctx, err) {
+			return records, err
+		}
+	}
+}
+
+func (d *Docker) askRecords(ctx context.Context, name, tag string) (records []testcases.Record, err error) {
+	for record, err := range d.Records.Results(ctx, tag) {
 		if err != nil {
 			return nil, err
 		}
-		if record.CaseName == job.Case.Name && !before[record.ID] {
-			newest = &record
+		if record.CaseName == name {
+			records = append(records, record)
 		}
 	}
-	return newest, nil
+	return records, nil
 }

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -54,6 +56,9 @@ type JournalJob struct {
 	Detail  string    `json:"detail,omitempty"`
 	Started time.Time `json:"started"`
 	Stopped time.Time `json:"stopped,omitzero"`
+	// Earlier are its runs that ended without a pass before it was run again,
+	// the oldest first. They have no earlier ones themselves.
+	Earlier []JournalJob `json:"earlier,omitempty"`
 }
 
 // Errors of journals that cannot be had.
@@ -176,8 +181,10 @@ func readJournal(r io.Reader, tag string) (*Journal, error) {
 		return nil, errors.New("damaged: it has no jobs")
 	}
 	for name, job := range j.Jobs {
-		if !slices.Contains(notedStates, job.State) || job.Build < 1 {
-			return nil, fmt.Errorf("damaged: build %d of job %q is %q", job.Build, name, job.State)
+		for _, build := range append(slices.Clone(job.Earlier), job) {
+			if !slices.Contains(notedStates, build.State) || build.Build < 1 {
+				return nil, fmt.Errorf("damaged: build %d of job %q is %q", build.Build, name, build.State)
+			}
 		}
 	}
 	return j, nil
@@ -194,6 +201,24 @@ func (j *Journal) Declare(change func(*testcases.Provenance)) error {
 	return j.save()
 }
 
+// Declared is what the journal says of where the campaign comes from, with
+// when each container ran.
+func (j *Journal) Declared() testcases.Provenance {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	p := j.Provenance
+	p.Runs = nil
+	for name, job := range j.Jobs {
+		for _, build := range append(slices.Clone(job.Earlier), job) {
+			p.Runs = append(p.Runs, testcases.RunTimes{Case: build.Case, Job: name, Build: build.Build, Started: build.Started, Stopped: build.Stopped})
+		}
+	}
+	slices.SortFunc(p.Runs, func(a, b testcases.RunTimes) int {
+		return cmp.Or(a.Started.Compare(b.Started), strings.Compare(a.Job, b.Job), a.Build-b.Build)
+	})
+	return p
+}
+
 // State returns how far a job is.
 func (j *Journal) State(job string) State { return j.job(job).State }
 
@@ -207,8 +232,15 @@ func (j *Journal) job(name string) JournalJob {
 func (j *Journal) begin(job testcases.Job) (build int, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	build = j.Jobs[job.Name].Build + 1
-	j.Jobs[job.Name] = JournalJob{Case: job.Case.Name, Build: build, State: StateRunning, Started: time.Now().UTC()}
+	last := j.Jobs[job.Name]
+	build = last.Build + 1
+	earlier := last.Earlier
+	if last.State.Ended() || last.State == StateNotRun {
+		last.Earlier = nil
+		earlier = append(slices.Clone(earlier), last)
+	}
+	j.Stopped = time.Time{} // it goes on
+	j.Jobs[job.Name] = JournalJob{Case: job.Case.Name, Build: build, State: StateRunning, Started: time.Now().UTC(), Earlier: earlier}
 	return build, j.save()
 }
 

@@ -23,7 +23,8 @@ import (
 )
 
 // An Executor runs one job and returns what it left. An error means that the
-// test could not be run, not that it failed.
+// test could not be run, or that it cannot be told what became of it, and not
+// that it failed: files that there are all the same are kept.
 type Executor interface {
 	Execute(ctx context.Context, job testcases.Job, build Build) (Result, error)
 }
@@ -80,6 +81,9 @@ type Options struct {
 	Drain <-chan struct{}
 	// KeepGoing runs the remaining phases after one failed.
 	KeepGoing bool
+	// Retries is how often a job that did not pass is run again, with all
+	// that it left before kept beside.
+	Retries int
 	// Events, if not nil, is told of every job's progress. It may be called
 	// by several goroutines at once.
 	Events func(Event)
@@ -93,6 +97,9 @@ type Event struct {
 	Phase, Done, Total int
 	Elapsed            time.Duration
 	Detail             string // why it could not be run
+	Build              int    // the number of this run of the job
+	// Again says that this run was not the last: the job is run once more.
+	Again bool
 }
 
 // Summary counts the jobs of a run by how they ended.
@@ -189,10 +196,28 @@ func (r *run) job(ctx context.Context, phase int, job testcases.Job) error {
 	if err := r.settle(ctx, job); err != nil {
 		return err
 	}
-	if state := r.Journal.State(job.Name); state.Ended() {
-		r.tell(Event{Job: job, State: state, Phase: phase, Detail: "done earlier"})
+	entry := r.Journal.job(job.Name)
+	if entry.State.Ended() && !r.again(entry) {
+		r.tell(Event{Job: job, State: entry.State, Phase: phase, Detail: "done earlier", Build: entry.Build})
 		return nil
 	}
+	for {
+		if err := r.attempt(ctx, phase, job); err != nil {
+			return err
+		}
+		if !r.again(r.Journal.job(job.Name)) {
+			return nil
+		}
+	}
+}
+
+// again says whether a job that has ended is to be run once more.
+func (r *run) again(entry JournalJob) bool {
+	return entry.State != StatePassed && len(entry.Earlier) < r.Retries
+}
+
+// attempt runs a job once.
+func (r *run) attempt(ctx context.Context, phase int, job testcases.Job) error {
 	select {
 	case <-r.Drain:
 		return fmt.Errorf("before %s: %w", job.Case.Name, ErrDrained)
@@ -202,7 +227,7 @@ func (r *run) job(ctx context.Context, phase int, job testcases.Job) error {
 	if err != nil {
 		return err
 	}
-	r.tell(Event{Job: job, State: StateRunning, Phase: phase})
+	r.tell(Event{Job: job, State: StateRunning, Phase: phase, Build: build})
 	started := time.Now()
 	state, detail, err := r.execute(ctx, job, build)
 	if cause := context.Cause(ctx); err != nil && cause != nil && errors.Is(err, cause) {
@@ -214,7 +239,10 @@ func (r *run) job(ctx context.Context, phase int, job testcases.Job) error {
 	if err := r.Journal.end(job, state, detail); err != nil {
 		return err
 	}
-	r.tell(Event{Job: job, State: state, Phase: phase, Elapsed: time.Since(started), Detail: detail})
+	r.tell(Event{
+		Job: job, State: state, Phase: phase, Elapsed: time.Since(started), Detail: detail,
+		Build: build, Again: r.again(r.Journal.job(job.Name)),
+	})
 	return nil
 }
 
@@ -261,15 +289,27 @@ func (r *run) execute(ctx context.Context, job testcases.Job, number int) (state
 		return "", "", cause
 	}
 	if err != nil {
-		return StateNotRun, err.Error(), nil //nolint:nilerr // it is how the job ended
+		state, detail, err = r.keepFiles(ctx, job, build.Folder(job), result, err)
+	} else {
+		state, detail, err = r.keepResult(ctx, job, build.Folder(job), result)
 	}
-	state, detail, err = r.keepResult(ctx, job, build.Folder(job), result)
 	if err == nil && result.Release != nil {
 		if err := result.Release(); err != nil && detail == "" {
 			detail = "what it left could not be removed: " + err.Error()
 		}
 	}
 	return state, detail, err
+}
+
+// keepFiles keeps the files of a job that could not be run.
+func (r *run) keepFiles(ctx context.Context, job testcases.Job, folder string, result Result, why error) (state State, detail string, err error) {
+	if _, err := r.keep(ctx, folder, result.Files); err != nil {
+		if _, ok := errors.AsType[*fileError](err); !ok {
+			return "", "", fmt.Errorf("keep the files of %s: %w", job.Name, err)
+		}
+		why = errors.Join(why, err)
+	}
+	return StateNotRun, why.Error(), nil
 }
 
 // keepResult keeps the files and the record of a job.
@@ -378,7 +418,7 @@ func withLinks(details json.RawMessage, links []string) (json.RawMessage, error)
 
 func (r *run) tell(event Event) {
 	r.mu.Lock()
-	if event.State.Ended() || event.State == StateNotRun {
+	if (event.State.Ended() || event.State == StateNotRun) && !event.Again {
 		r.done++
 	}
 	event.Done, event.Total = r.done, r.total

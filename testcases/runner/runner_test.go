@@ -478,3 +478,100 @@ func TestDrainedBetweenJobs(t *testing.T) {
 		}
 	}
 }
+
+// inTurn makes a case leave one result after the other.
+func inTurn(results ...Result) func(context.Context) (Result, error) {
+	return func(context.Context) (Result, error) {
+		result := results[0]
+		results = results[1:]
+		return result, nil
+	}
+}
+
+func TestWhatDoesNotPassIsRunAgain(t *testing.T) {
+	t.Parallel()
+	pass, fail := pushed("b", testcases.CriteriaPass), pushed("b", testcases.CriteriaFail)
+	for _, test := range []struct {
+		name     string
+		retries  int
+		b        []Result
+		state    string
+		earlier  int
+		recorded string
+		again    int // events that say so
+		summary  Summary
+	}{
+		{"it passes at once", 2, []Result{pass}, "passed 1", 0, "a b c", 0, Summary{Passed: 3}},
+		{"the second run passes", 2, []Result{fail, pass}, "passed 2", 1, "a b b c", 1, Summary{Passed: 3}},
+		{"the last run passes", 2, []Result{fail, fail, pass}, "passed 3", 2, "a b b b c", 2, Summary{Passed: 3}},
+		{"none passes", 1, []Result{fail, fail}, "failed 2", 1, "a b b", 1, Summary{Passed: 1, Failed: 1, NotRun: 1, Stopped: "phase1"}},
+		{"a run that pushes nothing counts", 1, []Result{{}, pass}, "passed 2", 1, "a b c", 1, Summary{Passed: 3}},
+		{"nothing is run again unasked", 0, []Result{fail}, "failed 1", 0, "a b", 0, Summary{Passed: 1, Failed: 1, NotRun: 1, Stopped: "phase1"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, planOf("a b", "c"))
+			b.Retries = test.retries
+			b.executor.cases["b"] = inTurn(test.b...)
+			summary, err := Run(t.Context(), b.Options)
+			if err != nil || summary != test.summary {
+				t.Errorf("got %+v, %v, want %+v", summary, err, test.summary)
+			}
+			job := b.onDisk(t).Jobs["job-b"]
+			if state := b.states(t)["b"]; state != test.state || len(job.Earlier) != test.earlier {
+				t.Errorf("b is %q after %d, want %q after %d", state, len(job.Earlier), test.state, test.earlier)
+			}
+			if recorded := strings.Join(b.index.recorded(), " "); recorded != test.recorded {
+				t.Errorf("recorded %q, want %q", recorded, test.recorded)
+			}
+			again, most := 0, 0
+			for _, event := range b.events {
+				if event.Again {
+					again++
+				}
+				most = max(most, event.Done)
+			}
+			if again != test.again || most != 3-test.summary.NotRun {
+				t.Errorf("%d events say that it is run again, and %d jobs are done; want %d", again, most, test.again)
+			}
+			for build := 1; build <= test.earlier+1; build++ {
+				if len(test.b[build-1].Files) > 0 && b.files.held[fmt.Sprintf("%s/job-b-%d/b/result.txt", tag, build)] == "" {
+					t.Errorf("the files of run %d were not kept", build)
+				}
+			}
+			if runs := b.onDisk(t).Declared().Runs; len(runs) != test.earlier+len(b.states(t)) || runs[0].Stopped.IsZero() {
+				t.Errorf("declared runs: %+v", runs)
+			}
+		})
+	}
+}
+
+func TestFailedJobsOfAnEndedCampaignAreRunAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, planOf("a b"))
+	b.KeepGoing = true
+	b.executor.cases["b"] = leave(pushed("b", testcases.CriteriaFail), nil)
+	if summary, err := Run(t.Context(), b.Options); err != nil || summary.Failed != 1 {
+		t.Fatalf("got %+v, %v", summary, err)
+	}
+	clear(b.executor.cases)
+	if summary, err := b.resume(t.Context(), t); err != nil || summary.Failed != 1 || len(b.executor.executed) != 0 {
+		t.Errorf("resumed: %+v, %v, executed %v", summary, err, b.executor.executed)
+	}
+	b.Retries = 1
+	if summary, err := b.resume(t.Context(), t); err != nil || summary.Passed != 2 || strings.Join(b.executor.executed, " ") != "b" {
+		t.Errorf("resumed, to run again what failed: %+v, %v, executed %v", summary, err, b.executor.executed)
+	}
+}
+
+func TestFilesOfWhatCannotBeToldAreKept(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, planOf("a"))
+	b.executor.cases["a"] = leave(Result{Files: []File{content("a/e2e.log", "three hours")}}, errors.New("the test DB does not answer"))
+	if summary, err := Run(t.Context(), b.Options); err != nil || summary.NotRun != 1 {
+		t.Errorf("got %+v, %v", summary, err)
+	}
+	if b.files.held[tag+"/job-a-1/a/e2e.log"] != "three hours" {
+		t.Errorf("kept: %v", b.files.held)
+	}
+}
