@@ -18,9 +18,10 @@ import (
 // maxSite is the largest site file that is read.
 const maxSite = 1 << 20
 
-// testPrefix begins, after XTCI_, the variables that tests are told by
-// (XTCI_TEST_JENKINS_URL): they are no part of a site.
-const testPrefix = "TEST_"
+// notOfSite begin, after XTCI_, variables that are no part of a site: those
+// that tests are told by (XTCI_TEST_JENKINS_URL), and those that tell the
+// completion of shells what to show.
+var notOfSite = [...]string{"TEST_", "ACTIVE_HELP", "COMPLETION_DESCRIPTIONS"}
 
 // delimiter parts nested keys inside viper, where a dot may be part of a key.
 const delimiter = "::"
@@ -48,7 +49,7 @@ func Load(o Options) (Site, error) {
 	var over []string
 	for _, variable := range o.Environ {
 		name, value, _ := strings.Cut(variable, "=")
-		if rest, ok := strings.CutPrefix(name, "XTCI_"); ok && !strings.HasPrefix(rest, testPrefix) {
+		if rest, ok := strings.CutPrefix(name, "XTCI_"); ok && ofSite(rest) {
 			key := envKey(known, rest)
 			if err := set(v, &site, known, key, value); err != nil {
 				return Site{}, fmt.Errorf("environment variable %s: %w", name, err)
@@ -74,6 +75,11 @@ func Load(o Options) (Site, error) {
 		return Site{}, err
 	}
 	return site, site.readSecrets()
+}
+
+// ofSite says whether a variable, without XTCI_, is meant for the site.
+func ofSite(name string) bool {
+	return !slices.ContainsFunc(notOfSite[:], func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
 // notForViper are the keys whose values do not pass through viper: it folds

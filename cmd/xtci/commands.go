@@ -23,6 +23,8 @@ func (a *app) commands() []*cobra.Command {
 		newBundleCmd(a),
 		newStackBackupCmd(a),
 		newRestoreCmd(a),
+		newCompletionCmd(a),
+		newManCmd(a),
 		newVersionCmd(a),
 	}
 }

@@ -31,7 +31,7 @@ xtci review tells.
 			return runReport(cmd.Context(), a, args[0], tag, format)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "html", "html, json or junit")
+	cmd.Flags().StringVar(&format, "format", "html", "the `FORMAT`: html, json or junit")
 	cmd.Flags().StringVar(&tag, "tag", "", "the campaign's build `TAG`, where a folder holds several")
 	return cmd
 }

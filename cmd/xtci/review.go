@@ -50,10 +50,10 @@ nothing is hidden.
 	flags := cmd.Flags()
 	flags.StringVar(&o.key, "key", "", "the lab's public key: a PEM `FILE`")
 	flags.StringArrayVar(&o.waive, "waive", nil, "accept a case in spite of its findings: `CASE=REASON` (may be repeated)")
-	flags.StringVar(&o.scope, "scope", string(testcases.ScopeAll), "which cases to show: mandatory, optional or all; the verdict is on the mandatory ones")
-	flags.IntVar(&o.limits.Entries, "max-entries", o.limits.Entries, "refuse archives with more files")
-	flags.Int64Var(&o.limits.FileSize, "max-file", o.limits.FileSize, "refuse files that unpack to more bytes")
-	flags.Int64Var(&o.limits.TotalSize, "max-total", o.limits.TotalSize, "refuse archives that unpack to more bytes")
+	flags.StringVar(&o.scope, "scope", string(testcases.ScopeAll), "the `SCOPE` of cases to show: mandatory, optional or all; the verdict is on the mandatory ones")
+	flags.IntVar(&o.limits.Entries, "max-entries", o.limits.Entries, "refuse archives with more than `N` files")
+	flags.Int64Var(&o.limits.FileSize, "max-file", o.limits.FileSize, "refuse files that unpack to more than `N` bytes")
+	flags.Int64Var(&o.limits.TotalSize, "max-total", o.limits.TotalSize, "refuse archives that unpack to more than `N` bytes")
 	return cmd
 }
 

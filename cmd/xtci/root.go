@@ -69,17 +69,17 @@ Results go to stdout, everything else to stderr.
 		SilenceUsage:      true,
 		PersistentPreRunE: func(*cobra.Command, []string) error { return a.start() },
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.configFile, "config", "", "the site's `FILE` (default: "+defaultConfig+", when it is there)")
 	flags.StringArrayVar(&a.sets, "set", nil, "set one key of the site: `KEY=VALUE` (may be repeated)")
-	flags.StringVarP(&a.output, "output", "o", "text", "how to print results: text or json")
-	flags.StringVar(&a.logLevel, "log-level", "warn", "what to log on stderr: debug, info, warn or error")
+	flags.StringVarP(&a.output, "output", "o", "text", "the `FORMAT` of results: text or json")
+	flags.StringVar(&a.logLevel, "log-level", "warn", "from which `LEVEL` on to log on stderr: debug, info, warn or error")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
 	})
 	root.AddCommand(a.commands()...)
 	root.SetHelpCommand(newHelpCmd(root))
+	a.complete(root)
 	return root
 }
 

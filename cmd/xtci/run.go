@@ -71,7 +71,7 @@ An interrupted campaign goes on with --resume: what was done is not done again.
 	flags.StringVar(&o.via, "via", "", "run it with another `ENGINE`: jenkins")
 	flags.StringArrayVarP(&o.params, "param", "p", nil, "a parameter of the campaign in Jenkins: `KEY=VALUE` (may be repeated)")
 	flags.BoolVar(&o.attach, "attach", false, "follow a campaign that runs in Jenkins already: that of --tag, or the one that runs")
-	flags.StringVar(&o.scope, "scope", string(testcases.ScopeAll), "which cases to run: mandatory, optional or all")
+	flags.StringVar(&o.scope, "scope", string(testcases.ScopeAll), "run cases of this `SCOPE` only: mandatory, optional or all")
 	return cmd
 }
 

@@ -119,7 +119,7 @@ func newExportCmd(a *app, db *string) *cobra.Command {
 			return transfer.Export(cmd.Context(), store, a.out, testdb.Collection(collection), testdb.Query{})
 		},
 	}
-	cmd.Flags().StringVar(&collection, "collection", collection, "pods, projects, testcases, scenarios, results or deployresults")
+	cmd.Flags().StringVar(&collection, "collection", collection, "the `NAME` of the collection: pods, projects, testcases, scenarios, results or deployresults")
 	return cmd
 }
 
