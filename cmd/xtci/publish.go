@@ -62,16 +62,9 @@ func runPublish(ctx context.Context, a *app, tag string, wait time.Duration) (er
 		if err != nil {
 			return err
 		}
-		made, err := source.publish(ctx, a, site, tag, wait)
-		if err = errors.Join(err, source.Close()); err != nil {
-			return err
-		}
-		return a.printArchived(made)
+		return errors.Join(source.publish(ctx, a, site, tag, wait), source.Close())
 	}
-	made, local := publishStored(ctx, a, site, tag)
-	if local == nil {
-		return a.printArchived(made)
-	}
+	_, local := publishStored(ctx, a, site, tag)
 	if !errors.Is(local, artifacts.ErrNothing) {
 		return local
 	}
@@ -86,61 +79,20 @@ func runPublish(ctx context.Context, a *app, tag string, wait time.Duration) (er
 		}
 		return usage(fmt.Errorf("%w\nand the stack is not there to be asked: %w", local, err))
 	}
-	made, err = source.publish(ctx, a, site, tag, wait)
-	if err != nil {
-		return err
-	}
-	return a.printArchived(made)
+	return source.publish(ctx, a, site, tag, wait)
 }
 
-// An archived campaign is one of which the archive has been made.
-type archived struct {
-	BuildTag string                    `json:"build_tag"`
-	Verdict  testcases.CampaignVerdict `json:"verdict"`
-	Reasons  []string                  `json:"reasons"`
-	Archive  string                    `json:"archive"` // a file, or a link
-	Missing  []string                  `json:"missing"` // what should have been there
-	// Key is the fingerprint of the key that signed it, PublicKey the file of
-	// its public half.
-	Key       string `json:"key"`
-	PublicKey string `json:"public_key"`
-
-	download bool // Archive is a link
-}
-
-func newArchived(assessment *testcases.Assessment, key *artifacts.Key) archived {
-	return archived{
-		BuildTag: assessment.BuildTag, Verdict: assessment.Verdict, Reasons: assessment.Reasons, Missing: []string{},
-		Key: key.Fingerprint(), PublicKey: key.PublicFile,
-	}
-}
-
-// printArchived says where the archive is, and what it says.
-func (a *app) printArchived(made archived) error {
-	if a.json() {
-		return a.printJSON(made)
-	}
-	fmt.Fprintf(a.out, "verdict: %s\n", made.Verdict)
-	fmt.Fprintf(a.out, "signed with key %s\n", made.Key)
-	if !made.download {
-		_, err := fmt.Fprintf(a.out, "archive: %s\n", made.Archive)
-		return err
-	}
-	// The last lines are those of Xtesting's zip_campaign, which tools look for.
-	_, err := fmt.Fprintf(a.out, "All data were successfully published:\n\n%s\n", made.Archive)
-	return err
-}
-
-// publishStored makes the archive of a campaign in the directory store.
-func publishStored(ctx context.Context, a *app, site config.Site, tag string) (archived, error) {
+// publishStored makes the archive of a campaign in the directory store, and
+// returns its verdict.
+func publishStored(ctx context.Context, a *app, site config.Site, tag string) (testcases.CampaignVerdict, error) {
 	store, err := artifacts.OpenDirStore(site.Artifacts())
 	if err != nil {
-		return archived{}, err
+		return "", err
 	}
 	defer store.Close()
 	campaign, journal, err := openStored(site, store, tag)
 	if err != nil {
-		return archived{}, err
+		return "", err
 	}
 	if journal != nil {
 		defer journal.Close()
@@ -150,19 +102,26 @@ func publishStored(ctx context.Context, a *app, site config.Site, tag string) (a
 	}
 	key, err := artifacts.OpenKey(site.Keys())
 	if err != nil {
-		return archived{}, err
+		return "", err
 	}
 	catalog, err := testcases.Load(site.Release)
 	if err != nil {
-		return archived{}, usage(err)
+		return "", usage(err)
 	}
 	assessment, err := store.Publish(ctx, campaign, catalog, key)
 	if err != nil {
-		return archived{}, err
+		return "", err
 	}
-	made := newArchived(assessment, key)
-	made.Archive = filepath.Join(site.Artifacts(), artifacts.ArchiveName(tag))
-	return made, nil
+	archive := filepath.Join(site.Artifacts(), artifacts.ArchiveName(tag))
+	if a.json() {
+		return assessment.Verdict, a.printJSON(map[string]string{
+			"build_tag": tag, "verdict": string(assessment.Verdict), "archive": archive, "key": key.Fingerprint(), "public_key": key.PublicFile,
+		})
+	}
+	fmt.Fprintf(a.out, "verdict: %s\n", assessment.Verdict)
+	fmt.Fprintf(a.out, "signed with key %s\n", key.Fingerprint())
+	_, err = fmt.Fprintf(a.out, "archive: %s\n", archive)
+	return assessment.Verdict, err
 }
 
 // openStored opens a campaign in the store, with the journal of its run, which
@@ -181,6 +140,6 @@ func openStored(site config.Site, store *artifacts.DirStore, tag string) (*artif
 	if err != nil {
 		return nil, nil, err
 	}
-	campaign.Declared = journal.Declared()
+	campaign.Declared = journal.Provenance
 	return campaign, journal, nil
 }
