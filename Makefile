@@ -10,7 +10,7 @@ LDFLAGS := -s -w -buildid= -X main.version=$(VERSION)
 # More for go test, such as TESTFLAGS=-v.
 TESTFLAGS ?=
 
-.PHONY: help build test race test-jenkins lint demo bench fuzz soak golden clean
+.PHONY: help build test race test-jenkins lint demo picture bench fuzz soak golden clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -38,6 +38,9 @@ lint: ## run the linters
 
 demo: build ## replay the recorded sample campaign, publish and review it, in ./demo
 	@sh tools/demo.sh bin/xtci demo
+
+picture: build ## make docs/report.png anew, with Chromium
+	@sh tools/report-picture.sh bin/xtci docs/report.png
 
 bench: ## measure the speeds that the documents promise
 	CGO_ENABLED=0 $(GO) test -run '^$$' -bench . -benchmem ./...
