@@ -63,6 +63,20 @@ func Status(ctx context.Context, engine Engine, stack *Stack) ([]ServiceStatus, 
 	return status, nil
 }
 
+// Runs says whether containers of all the services run, in the stack of that
+// name. How well they are is not looked at.
+func Runs(ctx context.Context, engine Engine, stack string, services ...string) (bool, error) {
+	containers, err := engine.Containers(ctx, map[string]string{labelStack: stack})
+	if err != nil {
+		return false, err
+	}
+	run := map[string]bool{}
+	for _, container := range containers {
+		run[container.Labels[labelService]] = container.Running()
+	}
+	return !slices.ContainsFunc(services, func(name string) bool { return !run[name] }), nil
+}
+
 func serviceStatus(ctx context.Context, service *Service, container docker.ContainerState, there bool) ServiceStatus {
 	status := ServiceStatus{State: StateAbsent, Detail: "xtci up starts it"}
 	switch {

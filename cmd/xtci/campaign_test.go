@@ -234,3 +234,110 @@ func TestOneCampaignACluster(t *testing.T) {
 		t.Errorf("the first campaign exits %d", code)
 	}
 }
+
+// events reads what a run said as JSON, line by line.
+func runEvents(t *testing.T, out string) (events []map[string]any) {
+	t.Helper()
+	for line := range strings.Lines(out) {
+		event := map[string]any{}
+		if err := json.Unmarshal([]byte(line), &event); err != nil {
+			t.Fatalf("the line %.200q: %v", line, err)
+		}
+		if event["time"] == "" || event["event"] == "" {
+			t.Errorf("without a time or kind: %s", line)
+		}
+		events = append(events, event)
+	}
+	return events
+}
+
+// A stack that is up gets the results; what failed can be run again, and the
+// archive tells of both runs.
+func TestRunWithTheStackAndAgain(t *testing.T) {
+	t.Parallel()
+	h := newCampaignHost(t)
+	tag := uniqueTag(t)
+	h.run(0, "up")
+	args := []string{"run", "--tag", tag, "--set", "env.FUNCTEST_STANDIN_PASS=all", "-o", "json"}
+	out, _ := h.run(1, append(args, "--set", "env.FUNCTEST_STANDIN_FAIL=sig_apps")...)
+	events := runEvents(t, out)
+	first, last := events[0], events[len(events)-1]
+	if first["event"] != "campaign" || first["results"] != "stack" || first["total"] != 24.0 {
+		t.Errorf("the first event: %v", first)
+	}
+	if last["event"] != "end" || last["verdict"] != "not conformant" || fmt.Sprint(last["jobs"]) != "map[failed:1 not_run:0 passed:23]" {
+		t.Errorf("the last event: %v", last)
+	}
+	ended := map[string]string{}
+	for _, event := range events {
+		if event["event"] == "case" {
+			ended[fmt.Sprint(event["case"])] = fmt.Sprint(event["state"])
+		}
+	}
+	if len(ended) != 24 || ended["sig_apps"] != "failed" || ended["k8s_quick"] != "passed" {
+		t.Errorf("cases: %v", ended)
+	}
+	out, _ = h.run(1, "review", h.download(fmt.Sprint(last["archive"])), "--key", h.key())
+	if !strings.Contains(out, "sig_apps: failure") {
+		t.Errorf("review:\n%s", out)
+	}
+
+	if _, errs := h.run(2, append(args, "--resume", "--no-stack")...); !strings.Contains(errs, "has its results in the stack") {
+		t.Errorf("resumed without the stack: %s", errs)
+	}
+	out, _ = h.run(0, append(args, "--resume", "--retry-failed", "1")...)
+	events = runEvents(t, out)
+	ran := 0
+	for _, event := range events {
+		if event["event"] == "case" && event["state"] == "running" {
+			ran++
+			if event["case"] != "sig_apps" || event["build"] != 2.0 {
+				t.Errorf("run again: %v", event)
+			}
+		}
+	}
+	if ran != 1 {
+		t.Errorf("%d cases were run again", ran)
+	}
+	archive := h.download(fmt.Sprint(events[len(events)-1]["archive"]))
+	out, _ = h.run(0, "review", archive, "--key", h.key())
+	if !strings.Contains(out, "verdict: CONFORMANT") || !strings.Contains(out, "it was run 2 times under this build tag") {
+		t.Errorf("review:\n%s", out)
+	}
+	out, _ = h.run(0, "review", archive, "--key", h.key(), "-o", "json")
+	var review struct {
+		Report struct{ Provenance testcases.Provenance }
+	}
+	if err := json.Unmarshal([]byte(out), &review); err != nil {
+		t.Fatal(err)
+	}
+	if p := review.Report.Provenance; !strings.HasPrefix(p.Engine, "Docker ") || len(p.Nodes) == 0 || len(p.Images) != 5 {
+		t.Errorf("provenance: %+v", p)
+	}
+	left(t, tag)
+	h.run(0, "down", "--purge", "--yes")
+
+	if _, errs := h.run(2, append(args, "--resume")...); !strings.Contains(errs, "no campaign") { // purged
+		t.Errorf("resumed after the purge: %s", errs)
+	}
+}
+
+func TestAResumeWantsItsStack(t *testing.T) {
+	t.Parallel()
+	h := newCampaignHost(t, "healthcheck")
+	tag := uniqueTag(t)
+	h.run(0, "up")
+	args := []string{"run", "--tag", tag, "--set", "env.FUNCTEST_STANDIN_PASS=all"}
+	out, _ := h.run(1, args...)
+	if !strings.Contains(out, "All data were successfully published:") {
+		t.Errorf("run: %s", out)
+	}
+	h.run(0, "down")
+	if _, errs := h.run(2, append(args, "--resume")...); !strings.Contains(errs, "which is not up: xtci up") {
+		t.Errorf("resumed without its stack: %s", errs)
+	}
+	out, _ = h.run(1, "run", "--tag", uniqueTag(t), "--set", "env.FUNCTEST_STANDIN_PASS=all") // another does without
+	if !strings.Contains(out, "archive: "+h.prefix) {
+		t.Errorf("run without a stack: %s", out)
+	}
+}

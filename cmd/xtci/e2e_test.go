@@ -161,7 +161,8 @@ func TestLeftRunningAndFollowedAgain(t *testing.T) {
 		Verdict  string
 		Archive  string
 	}
-	if err := json.Unmarshal([]byte(out), &answer); err != nil || answer.BuildTag != "LEFT_RUNNING" || answer.Result != "SUCCESS" || answer.Verdict != "not conformant" {
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &answer); err != nil || answer.BuildTag != "LEFT_RUNNING" || answer.Result != "SUCCESS" || answer.Verdict != "not conformant" {
 		t.Errorf("attached: %+v, %v\n%s", answer, err, out)
 	}
 	h.download(answer.Archive)

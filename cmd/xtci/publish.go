@@ -62,9 +62,16 @@ func runPublish(ctx context.Context, a *app, tag string, wait time.Duration) (er
 		if err != nil {
 			return err
 		}
-		return errors.Join(source.publish(ctx, a, site, tag, wait), source.Close())
+		made, err := source.publish(ctx, a, site, tag, wait)
+		if err = errors.Join(err, source.Close()); err != nil {
+			return err
+		}
+		return a.printArchived(made)
 	}
-	_, local := publishStored(ctx, a, site, tag)
+	made, local := publishStored(ctx, a, site, tag)
+	if local == nil {
+		return a.printArchived(made)
+	}
 	if !errors.Is(local, artifacts.ErrNothing) {
 		return local
 	}
@@ -79,20 +86,61 @@ func runPublish(ctx context.Context, a *app, tag string, wait time.Duration) (er
 		}
 		return usage(fmt.Errorf("%w\nand the stack is not there to be asked: %w", local, err))
 	}
-	return source.publish(ctx, a, site, tag, wait)
+	made, err = source.publish(ctx, a, site, tag, wait)
+	if err != nil {
+		return err
+	}
+	return a.printArchived(made)
 }
 
-// publishStored makes the archive of a campaign in the directory store, and
-// returns its verdict.
-func publishStored(ctx context.Context, a *app, site config.Site, tag string) (testcases.CampaignVerdict, error) {
+// An archived campaign is one of which the archive has been made.
+type archived struct {
+	BuildTag string                    `json:"build_tag"`
+	Verdict  testcases.CampaignVerdict `json:"verdict"`
+	Reasons  []string                  `json:"reasons"`
+	Archive  string                    `json:"archive"` // a file, or a link
+	Missing  []string                  `json:"missing"` // what should have been there
+	// Key is the fingerprint of the key that signed it, PublicKey the file of
+	// its public half.
+	Key       string `json:"key"`
+	PublicKey string `json:"public_key"`
+
+	download bool // Archive is a link
+}
+
+func newArchived(assessment *testcases.Assessment, key *artifacts.Key) archived {
+	return archived{
+		BuildTag: assessment.BuildTag, Verdict: assessment.Verdict, Reasons: assessment.Reasons, Missing: []string{},
+		Key: key.Fingerprint(), PublicKey: key.PublicFile,
+	}
+}
+
+// printArchived says where the archive is, and what it says.
+func (a *app) printArchived(made archived) error {
+	if a.json() {
+		return a.printJSON(made)
+	}
+	fmt.Fprintf(a.out, "verdict: %s\n", made.Verdict)
+	fmt.Fprintf(a.out, "signed with key %s\n", made.Key)
+	if !made.download {
+		_, err := fmt.Fprintf(a.out, "archive: %s\n", made.Archive)
+		return err
+	}
+	// The last lines are those of Xtesting's zip_campaign, which tools look for.
+	_, err := fmt.Fprintf(a.out, "All data were successfully published:\n\n%s\n", made.Archive)
+	return err
+}
+
+// publishStored makes the archive of a campaign in the directory store.
+func publishStored(ctx context.Context, a *app, site config.Site, tag string) (archived, error) {
 	store, err := artifacts.OpenDirStore(site.Artifacts())
 	if err != nil {
-		return "", err
+		return archived{}, err
 	}
 	defer store.Close()
 	campaign, journal, err := openStored(site, store, tag)
 	if err != nil {
-		return "", err
+		return archived{}, err
 	}
 	if journal != nil {
 		defer journal.Close()
@@ -102,26 +150,19 @@ func publishStored(ctx context.Context, a *app, site config.Site, tag string) (t
 	}
 	key, err := artifacts.OpenKey(site.Keys())
 	if err != nil {
-		return "", err
+		return archived{}, err
 	}
 	catalog, err := testcases.Load(site.Release)
 	if err != nil {
-		return "", usage(err)
+		return archived{}, usage(err)
 	}
 	assessment, err := store.Publish(ctx, campaign, catalog, key)
 	if err != nil {
-		return "", err
+		return archived{}, err
 	}
-	archive := filepath.Join(site.Artifacts(), artifacts.ArchiveName(tag))
-	if a.json() {
-		return assessment.Verdict, a.printJSON(map[string]string{
-			"build_tag": tag, "verdict": string(assessment.Verdict), "archive": archive, "key": key.Fingerprint(), "public_key": key.PublicFile,
-		})
-	}
-	fmt.Fprintf(a.out, "verdict: %s\n", assessment.Verdict)
-	fmt.Fprintf(a.out, "signed with key %s\n", key.Fingerprint())
-	_, err = fmt.Fprintf(a.out, "archive: %s\n", archive)
-	return assessment.Verdict, err
+	made := newArchived(assessment, key)
+	made.Archive = filepath.Join(site.Artifacts(), artifacts.ArchiveName(tag))
+	return made, nil
 }
 
 // openStored opens a campaign in the store, with the journal of its run, which
@@ -140,6 +181,6 @@ func openStored(site config.Site, store *artifacts.DirStore, tag string) (*artif
 	if err != nil {
 		return nil, nil, err
 	}
-	campaign.Declared = journal.Provenance
+	campaign.Declared = journal.Declared()
 	return campaign, journal, nil
 }

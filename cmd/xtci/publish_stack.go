@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"runtime/debug"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/anuket-project/xtci/installer/testdb"
 	"github.com/anuket-project/xtci/internal/term"
 	"github.com/anuket-project/xtci/testcases"
+	"github.com/anuket-project/xtci/testcases/runner"
 )
 
 // A stackSource is where test containers push: the object store for files,
@@ -74,7 +76,7 @@ func sourceOfSite(site config.Site) (*stackSource, error) {
 	}
 	minio := site.Stack.Minio
 	return openSource(artifacts.S3Options{
-		Endpoint: outside.S3, Bucket: minio.Bucket,
+		Endpoint: outside.S3, Bucket: minio.Bucket, Prefix: minio.Folder,
 		Credentials: artifacts.Credentials{AccessKey: minio.JobsAccessKey, SecretKey: minio.JobsSecretKey},
 	}, outside.TestDB+"/api/v1/results", outside.Files, "the stack")
 }
@@ -113,15 +115,15 @@ func (s *stackSource) reached(ctx context.Context) error {
 const publishMemory = 80 << 20
 
 // publish makes the archive of a campaign out of what was pushed.
-func (s *stackSource) publish(ctx context.Context, a *app, site config.Site, tag string, wait time.Duration) (err error) {
+func (s *stackSource) publish(ctx context.Context, a *app, site config.Site, tag string, wait time.Duration) (archived, error) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(publishMemory))
 	catalog, err := testcases.Load(site.Release)
 	if err != nil {
-		return usage(err)
+		return archived{}, usage(err)
 	}
 	key, err := artifacts.OpenKey(site.Keys())
 	if err != nil {
-		return err
+		return archived{}, err
 	}
 	campaign, missing, err := artifacts.Collect(ctx, s.store, s.records, tag, catalog, artifacts.CollectOptions{
 		Wait: wait,
@@ -130,13 +132,40 @@ func (s *stackSource) publish(ctx context.Context, a *app, site config.Site, tag
 		},
 	})
 	if errors.Is(err, artifacts.ErrNothing) {
-		return usage(err)
+		return archived{}, usage(err)
 	}
 	if err != nil {
-		return err
+		return archived{}, err
 	}
 	for _, name := range missing {
 		fmt.Fprintf(a.err, "missing: %s\n", term.Plain(name))
+	}
+	if err := declare(campaign, site, tag); err != nil {
+		return archived{}, err
+	}
+	assessment, err := artifacts.Publish(ctx, s.store, campaign, catalog, key)
+	if err != nil {
+		return archived{}, err
+	}
+	made := newArchived(assessment, key)
+	made.Archive, made.download = s.files+"/"+url.PathEscape(artifacts.ArchiveName(tag)), true
+	made.Missing = append(made.Missing, missing...)
+	return made, nil
+}
+
+// declare says where a campaign that pushed to a stack comes from: the journal
+// knows that of one which xtci ran, another ran in Jenkins.
+func declare(campaign *artifacts.Campaign, site config.Site, tag string) error {
+	journal, err := runner.OpenJournal(site.Campaigns(), tag)
+	if err == nil {
+		images := campaign.Declared.Images
+		if campaign.Declared = journal.Declared(); campaign.Declared.Images == nil {
+			campaign.Declared.Images = images
+		}
+		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	digest, err := site.Digest()
 	if err != nil {
@@ -144,20 +173,7 @@ func (s *stackSource) publish(ctx context.Context, a *app, site config.Site, tag
 	}
 	campaign.Declared.Tool, campaign.Declared.Engine = toolName(), "Jenkins"
 	campaign.Declared.Release, campaign.Declared.SiteDigest = site.Release, digest
-	assessment, err := artifacts.Publish(ctx, s.store, campaign, catalog, key)
-	if err != nil {
-		return err
-	}
-	link := s.files + "/" + url.PathEscape(artifacts.ArchiveName(tag))
-	if a.json() {
-		return a.printJSON(map[string]any{
-			"build_tag": tag, "verdict": string(assessment.Verdict), "archive": link, "missing": append([]string{}, missing...),
-			"key": key.Fingerprint(), "public_key": key.PublicFile,
-		})
-	}
-	// The last lines are those of Xtesting's zip_campaign, which tools look for.
-	_, err = fmt.Fprintf(a.out, "verdict: %s\nsigned with key %s\nAll data were successfully published:\n\n%s\n", assessment.Verdict, key.Fingerprint(), link)
-	return err
+	return nil
 }
 
 // few names at most three of many.

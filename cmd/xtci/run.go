@@ -14,7 +14,6 @@ import (
 	"github.com/anuket-project/xtci/artifacts"
 	"github.com/anuket-project/xtci/config"
 	"github.com/anuket-project/xtci/internal/recording"
-	"github.com/anuket-project/xtci/internal/term"
 	"github.com/anuket-project/xtci/testcases"
 	"github.com/anuket-project/xtci/testcases/runner"
 )
@@ -30,33 +29,48 @@ type runOptions struct {
 	tier        string
 	params      []string
 	attach      bool
+	retries     int
+	noStack     bool
 }
 
 func newRunCmd(a *app) *cobra.Command {
 	var o runOptions
 	cmd := &cobra.Command{
-		Use:   "run {--replay DIR | --via jenkins} [--tag TAG]",
+		Use:   "run [--via jenkins | --replay DIR]",
 		Short: "Run a campaign",
-		Long: `run goes through the plan of the site's release, phase by phase. Files go to the
-store under stack.prefix, records to the campaign's index there and to the test
-DB, which runs within this process (xtci serve testdb shows what it has).
+		Long: `run goes through the plan of the site, phase by phase: each test case is a
+container on this host's Docker. Of the stack (xtci up) it needs nothing but, when
+it is up, uses its object store and test DB, so that results are where those of
+Jenkins are. Without it, or with --no-stack, they stay under stack.prefix, and the
+test DB runs within xtci, where only the campaign's containers reach it.
 
---replay feeds recorded results: DIR has a folder for each test case with the
-files that its container left and, in record.json, what it pushed. A file X.gz
-stands for X.
+At the end the archive is made, whatever the outcome, and the verdict printed.
+
+Ctrl-C once lets what runs go on to its end, and archives what there is; twice
+stops that, too. Either way, and after a crash, --resume --tag TAG goes on: what was
+done is not done again. With --retry-failed N, what did not pass is.
+
+--tests, --skip, --tier and --scope run a part. A part is never conformant.
 
 --via jenkins starts the campaign's job in Jenkins with a build tag of its own,
 and follows its phases and jobs. Jenkins may restart meanwhile. At Ctrl-C it asks
 whether to abort the campaign or to leave it running; --attach follows one again,
 or one that somebody else started.
 
-An interrupted campaign goes on with --resume: what was done is not done again.
+--replay feeds recorded results: DIR has a folder for each test case with the
+files that its container left and, in record.json, what it pushed. A file X.gz
+stands for X.
+
+-o json prints what happens as it happens, one JSON object a line; the last is
+the end, with the verdict (docs/run.md).
 
 ` + exitStatus,
-		Example: `  xtci run --replay testcases/testdata/sample --tag EXAMPLE1 --set failure=continue
-  xtci run --replay testcases/testdata/sample --tag EXAMPLE1 --resume
+		Example: `  xtci run
+  xtci run --tests k8s_quick,k8s_smoke --set kubeconfig=$HOME/.kube/config
+  xtci run --resume --tag 7QK2X9A4LM0Z --retry-failed 1
   xtci run --via jenkins -p DEPLOY_SCENARIO=k8-nosdn-nofeature-noha
-  xtci run --via jenkins --attach`,
+  xtci run --via jenkins --attach
+  xtci run --replay testcases/testdata/sample --tag EXAMPLE1 --set failure=continue`,
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), a, o) },
 	}
@@ -64,6 +78,8 @@ An interrupted campaign goes on with --resume: what was done is not done again.
 	flags.StringVar(&o.replay, "replay", "", "feed the recorded results in this `DIR`")
 	flags.StringVar(&o.tag, "tag", "", "the campaign's build `TAG` (default: 12 random letters and digits)")
 	flags.BoolVar(&o.resume, "resume", false, "go on with the campaign of that tag")
+	flags.IntVar(&o.retries, "retry-failed", 0, "run cases that did not pass up to `N` times again; the archive keeps every attempt")
+	flags.BoolVar(&o.noStack, "no-stack", false, "do without the stack's services, even if they are up")
 	flags.StringSliceVar(&o.tests, "tests", nil, "run these `CASES` only")
 	flags.StringSliceVar(&o.skip, "skip", nil, "leave these `CASES` out")
 	flags.StringVar(&o.tier, "tier", "", "run the cases of this `TIER` only, such as smoke")
@@ -129,7 +145,10 @@ func runReplay(ctx context.Context, a *app, site config.Site, o runOptions) (err
 	}
 	defer func() { err = errors.Join(err, results.Close()) }()
 
-	progress := term.NewProgress(a.err)
+	show := newReplayView(a, plan)
+	if err := show.begin(catalog, journal.Tag, resultsFolder); err != nil {
+		return err
+	}
 	summary, err := runner.Run(ctx, runner.Options{
 		Plan:      plan,
 		Executor:  runner.Replay{Recording: recorded},
@@ -137,13 +156,29 @@ func runReplay(ctx context.Context, a *app, site config.Site, o runOptions) (err
 		Index:     runner.Pushed(store.Index(journal.Tag), results, journal.Tag, site.Project, testProject),
 		Journal:   journal,
 		KeepGoing: site.Failure == config.FailureContinue,
-		Events:    func(event runner.Event) { show(progress, event) },
+		Events:    show.event,
 	})
-	progress.Close()
+	_ = show.Close() // cannot fail
 	if err != nil {
-		return fmt.Errorf("%w\ncampaign %s can go on: run the same again with --tag %s --resume", err, journal.Tag, journal.Tag)
+		return fmt.Errorf("%w\n%s", err, a.goOn(journal.Tag))
 	}
-	return a.printSummary(journal.Tag, summary, "make its archive with: xtci publish "+journal.Tag+a.siteFlags())
+	return a.replayed(show, journal.Tag, summary)
+}
+
+// replayed says how a replay ended. Its archive is made by publish, so that
+// what is in the store can be looked at, and changed, before.
+func (a *app) replayed(show *runView, tag string, summary runner.Summary) error {
+	if err := a.printSummary(tag, summary); err != nil {
+		return err
+	}
+	show.events.end(tag, summary, nil)
+	if !a.json() {
+		fmt.Fprintln(a.err, "make its archive with: xtci publish "+tag+a.siteFlags())
+	}
+	if !summary.Good() {
+		return errNo
+	}
+	return nil
 }
 
 // selects says whether some cases are left out.
@@ -175,6 +210,10 @@ func (o runOptions) plan(site config.Site, catalog *testcases.Catalog) (testcase
 // viaJenkins has Jenkins run the campaign.
 const viaJenkins = "jenkins"
 
+// maxRetries is how often a case may be run again: who needs more has another
+// problem.
+const maxRetries = 10
+
 // check refuses flags that do not go together.
 func (o runOptions) check() error {
 	switch {
@@ -182,8 +221,12 @@ func (o runOptions) check() error {
 		return fmt.Errorf("--via %s: want jenkins", o.via)
 	case o.via == "" && (o.attach || len(o.params) > 0):
 		return errors.New("--attach and -p are for a campaign in Jenkins: give --via jenkins, too")
-	case o.via != "" && (o.replay != "" || o.resume || o.offline || o.selects()):
-		return errors.New("--via jenkins runs the campaign as its jobs are: --replay, --resume, --offline, --scope, --tests, --skip and --tier are not for it")
+	case o.via != "" && (o.replay != "" || o.resume || o.offline || o.noStack || o.retries != 0 || o.selects()):
+		return errors.New("--via jenkins runs the campaign as its jobs are: --replay, --resume, --retry-failed, --no-stack, --offline, --scope, --tests, --skip and --tier are not for it")
+	case o.replay != "" && (o.offline || o.noStack || o.retries != 0):
+		return errors.New("--replay starts no containers: --offline, --no-stack and --retry-failed are not for it")
+	case o.retries < 0 || o.retries > maxRetries:
+		return fmt.Errorf("--retry-failed %d: want 0 to %d", o.retries, maxRetries)
 	case o.attach && len(o.params) > 0:
 		return errors.New("--attach follows a campaign that was given its parameters: -p is not for it")
 	}
@@ -225,40 +268,16 @@ func beginJournal(site config.Site, tag string, resume bool, provenance testcase
 // [0-9A-Z] (spec/jobs.md).
 func newTag() string { return strings.ToUpper(rand.Text()[:12]) }
 
-func show(progress *term.Progress, event runner.Event) {
-	name := event.Job.Case.Name
-	if event.State == runner.StateRunning {
-		progress.Begin(name)
-		return
-	}
-	progress.End(name, string(event.State), event.Detail, event.Done, event.Total, event.Elapsed)
-}
-
-// printSummary says how the jobs of a campaign ended and, where somebody reads
-// it, what is next.
-func (a *app) printSummary(tag string, summary runner.Summary, next string) error {
+// printSummary says, where somebody reads it, how the jobs of a campaign ended.
+func (a *app) printSummary(tag string, summary runner.Summary) error {
 	if a.json() {
-		if err := a.printJSON(map[string]any{
-			"build_tag": tag, "passed": summary.Passed, "failed": summary.Failed, "not_run": summary.NotRun, "stopped": summary.Stopped,
-		}); err != nil {
-			return err
-		}
-	} else {
-		if summary.Stopped != "" {
-			fmt.Fprintf(a.out, "stopped after the failed phase %s (--set failure=continue goes on)\n", summary.Stopped)
-		}
-		_, err := fmt.Fprintf(a.out, "campaign %s: %d passed, %d failed, %d not run\n", tag, summary.Passed, summary.Failed, summary.NotRun)
-		if err != nil {
-			return err
-		}
-		if next != "" {
-			fmt.Fprintln(a.err, next)
-		}
+		return nil // the last event says it
 	}
-	if !summary.Good() {
-		return errNo
+	if summary.Stopped != "" {
+		fmt.Fprintf(a.out, "stopped after the failed phase %s (--set failure=continue goes on)\n", summary.Stopped)
 	}
-	return nil
+	_, err := fmt.Fprintf(a.out, "campaign %s: %d passed, %d failed, %d not run\n", tag, summary.Passed, summary.Failed, summary.NotRun)
+	return err
 }
 
 // testProject is the project that all cases of functest-kubernetes push for

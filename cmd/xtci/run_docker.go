@@ -5,24 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"path/filepath"
 	"slices"
-	"time"
 
-	"github.com/anuket-project/xtci/artifacts"
 	"github.com/anuket-project/xtci/config"
 	"github.com/anuket-project/xtci/installer/testdb"
 	"github.com/anuket-project/xtci/internal/cluster"
 	"github.com/anuket-project/xtci/internal/docker"
-	"github.com/anuket-project/xtci/internal/term"
 	"github.com/anuket-project/xtci/testcases"
 	"github.com/anuket-project/xtci/testcases/runner"
 )
 
-// runDocker runs a campaign on Docker, without Jenkins and without a stack:
-// the test DB runs within this process, on the gateway of the campaign's own
-// network, where its containers reach it and others do not.
+// runDocker runs a campaign on Docker, without Jenkins.
 func runDocker(ctx context.Context, a *app, site config.Site, o runOptions) (err error) {
 	catalog, err := testcases.Load(site.Release)
 	if err != nil {
@@ -57,86 +51,76 @@ func runDocker(ctx context.Context, a *app, site config.Site, o runOptions) (err
 		return err
 	}
 	closers.add(journal.Close)
-	store, err := artifacts.OpenDirStore(site.Artifacts())
-	if err != nil {
-		return err
-	}
-	closers.add(store.Close)
-
-	board := term.NewBoard(a.err)
-	closers.add(func() error { board.Close(); return nil })
-	images, err := runner.Images(ctx, engine, plan, o.offline, func(ref, state string, done, total int64) {
-		if state == runner.ImageHere {
-			return
-		}
-		board.Set(term.Row{Name: ref, State: state, Done: done, Total: total, Bytes: true, End: endOf(state)})
-	})
+	show := newRunView(a, plan, runner.Expected(site.Campaigns()))
+	closers.add(show.Close)
+	images, err := runner.Images(ctx, engine, plan, o.offline, show.image)
 	if err != nil {
 		return err
 	}
 	if err := journal.Declare(func(p *testcases.Provenance) { p.Images = images }); err != nil {
 		return err
 	}
-	network, err := runner.MakeNetwork(ctx, engine, journal.Tag)
+	results, where, err := a.resultsOf(ctx, engine, site, journal, o)
 	if err != nil {
 		return err
 	}
-	closers.add(func() error { return runner.RemoveNetwork(context.WithoutCancel(ctx), engine, network) })
-	results, err := a.serveResults(ctx, net.JoinHostPort(network.Gateway, "0"))
-	if err != nil {
-		return fmt.Errorf("serve results to the campaign's containers: %w", err)
-	}
 	closers.add(results.Close)
-	if err := registerCases(ctx, results.Client, site, plan); err != nil {
+	if err := registerCases(ctx, results.records, site, plan); err != nil {
 		return err
 	}
 	folder, err := filepath.Abs(filepath.Join(site.Campaigns(), "results"))
 	if err != nil {
 		return err
 	}
-	show, err := newJobBoard(board, catalog, plan, runner.Expected(site.Campaigns()))
-	if err != nil {
+	if err := show.begin(catalog, journal.Tag, where); err != nil {
 		return err
 	}
-	drain, restore := a.drain(board)
+	drain, restore := a.drain(show)
 	defer restore()
 	summary, err := runner.Run(ctx, runner.Options{
-		Plan: plan, Files: store, Index: store.Index(journal.Tag), Journal: journal, Drain: drain,
+		Plan: plan, Files: results.files, Index: results.index, Journal: journal, Drain: drain, Retries: o.retries,
 		Executor: &runner.Docker{
-			Engine: engine, Records: results, Network: network.Name, Pod: site.Project, Folder: folder,
-			Services: runner.Services{TestDB: results.url, TestDBX: results.url}, Progress: show.progress,
+			Engine: engine, Records: results.records, Network: results.network, Pod: site.Project, Folder: folder,
+			Services: results.services, Progress: show.live, Waiting: show.waiting,
 		},
 		KeepGoing: site.Failure == config.FailureContinue,
 		Events:    show.event,
 	})
-	board.Close()
+	_ = show.Close() // cannot fail
 	if err != nil && !errors.Is(err, runner.ErrDrained) {
-		return fmt.Errorf("%w\ncampaign %s can go on: run the same again with --tag %s --resume", err, journal.Tag, journal.Tag)
+		return fmt.Errorf("%w\n%s", err, a.goOn(journal.Tag))
 	}
-	return a.archiveRun(ctx, site, journal, summary, err)
+	return a.archiveRun(ctx, show, journal.Tag, results, summary, err)
+}
+
+// goOn says how a campaign goes on that was not run to its end.
+func (a *app) goOn(tag string) string {
+	return fmt.Sprintf("campaign %s can go on: run the same again with --tag %s --resume", tag, tag)
 }
 
 // archiveRun makes the archive of what ran, also of a campaign that was
 // stopped between jobs, and answers with the verdict.
-func (a *app) archiveRun(ctx context.Context, site config.Site, journal *runner.Journal, summary runner.Summary, stopped error) error {
-	if err := journal.Close(); err != nil {
+func (a *app) archiveRun(ctx context.Context, show *runView, tag string, from *results, summary runner.Summary, stopped error) error {
+	if err := a.printSummary(tag, summary); err != nil {
 		return err
 	}
-	answer := a.printSummary(journal.Tag, summary, "")
-	if answer != nil && !errors.Is(answer, errNo) {
-		return answer
-	}
-	verdict, err := publishStored(ctx, a, site, journal.Tag)
+	made, err := from.publish(ctx)
 	if err != nil {
-		return fmt.Errorf("%w\nthe campaign is kept: xtci publish %s%s makes its archive", err, journal.Tag, a.siteFlags())
+		return fmt.Errorf("%w\nthe campaign is kept: xtci publish %s%s makes its archive", err, tag, a.siteFlags())
 	}
-	if stopped != nil {
-		return fmt.Errorf("%w\ncampaign %s can go on: run the same again with --tag %s --resume", stopped, journal.Tag, journal.Tag)
+	show.events.end(tag, summary, &made)
+	if !a.json() {
+		if err := a.printArchived(made); err != nil {
+			return err
+		}
 	}
-	if verdict != testcases.Conformant {
-		answer = errNo // whatever the containers said
+	switch {
+	case stopped != nil:
+		return fmt.Errorf("%w\n%s", stopped, a.goOn(tag))
+	case !summary.Good() || made.Verdict != testcases.Conformant: // whatever the containers said
+		return errNo
 	}
-	return answer
+	return nil
 }
 
 // closing closes what was opened, the last first.
@@ -205,7 +189,7 @@ func registerCases(ctx context.Context, db *testdb.Client, site config.Site, pla
 
 // drain is closed at the first interrupt: what runs goes on to its end, and
 // nothing more is begun. The next interrupt ends the command's context.
-func (a *app) drain(board *term.Board) (drain <-chan struct{}, restore func()) {
+func (a *app) drain(show *runView) (drain <-chan struct{}, restore func()) {
 	draining := make(chan struct{})
 	asked := false
 	return draining, a.on(func() bool {
@@ -213,74 +197,8 @@ func (a *app) drain(board *term.Board) (drain <-chan struct{}, restore func()) {
 			return false
 		}
 		asked = true
-		board.Print("interrupted: what runs goes on to its end; interrupt again to stop it, too")
+		show.stopping("interrupted: what runs goes on to its end; interrupt again to stop it, too")
 		close(draining)
 		return true
-	})
-}
-
-func endOf(state string) term.End {
-	if state == runner.ImagePulled {
-		return term.Good
-	}
-	return term.Running
-}
-
-// A jobBoard shows the jobs of a campaign on a board.
-type jobBoard struct {
-	board    *term.Board
-	expected map[string]time.Duration
-	selected map[string]int // specs that an e2e case selects
-	campaign term.Row
-}
-
-const campaignRow = "campaign"
-
-func newJobBoard(board *term.Board, catalog *testcases.Catalog, plan testcases.Plan, expected map[string]time.Duration) (*jobBoard, error) {
-	b := &jobBoard{board: board, expected: expected, selected: map[string]int{}}
-	specs, err := catalog.Specs()
-	if err != nil {
-		return nil, err
-	}
-	for _, job := range plan.Jobs() {
-		if job.Case.Focus == "" {
-			continue
-		}
-		selection, err := testcases.NewSelection(job.Case)
-		if err != nil {
-			return nil, err
-		}
-		b.selected[job.Name] = len(selection.Select(specs))
-	}
-	b.campaign = term.Row{
-		Name: campaignRow, State: "running", Total: int64(len(plan.Jobs())),
-		Started: time.Now(), Expected: runner.ExpectedOf(plan, expected),
-	}
-	board.Set(b.campaign)
-	return b, nil
-}
-
-// event shows a step of a job.
-func (b *jobBoard) event(event runner.Event) {
-	row := term.Row{Name: event.Job.Case.Name, State: string(event.State), Detail: event.Detail, Expected: b.expected[event.Job.Name]}
-	switch event.State {
-	case runner.StatePassed:
-		row.End = term.Good
-	case runner.StateFailed, runner.StateNotRun:
-		row.End = term.Bad
-	}
-	b.board.Set(row)
-	campaign := b.campaign
-	if campaign.Done = int64(event.Done); campaign.Done == campaign.Total {
-		campaign.End, campaign.State = term.Same, "ended"
-	}
-	b.board.Set(campaign)
-}
-
-// progress shows how far a running e2e case is.
-func (b *jobBoard) progress(job testcases.Job, live runner.Live) {
-	b.board.Set(term.Row{
-		Name: job.Case.Name, State: string(runner.StateRunning), Detail: fmt.Sprintf("%d passed, %d failed", live.Passed, live.Failed),
-		Done: int64(live.Passed + live.Failed), Total: int64(b.selected[job.Name]), Expected: b.expected[job.Name],
 	})
 }

@@ -38,7 +38,7 @@ func runJenkins(ctx context.Context, a *app, site config.Site, o runOptions) err
 	}
 	defer client.Close()
 	campaign := testcases.Plans(site, catalog, testcases.ScopeAll)[0].Campaign
-	f := &following{app: a, client: client, job: campaign, board: xterm.NewBoard(a.err)}
+	f := &following{app: a, client: client, job: campaign, board: a.board(), events: a.events()}
 	defer f.board.Close()
 	if err := f.begin(ctx, o, newCampaignTag(site.Release, time.Now())); err != nil {
 		return err
@@ -48,7 +48,7 @@ func runJenkins(ctx context.Context, a *app, site config.Site, o runOptions) err
 	if err != nil {
 		return err
 	}
-	return a.printCampaign(ctx, site, f.tag, outcome)
+	return f.printEnd(ctx, site, outcome)
 }
 
 func (a *app) jenkinsClient(site config.Site) (*jenkins.Client, error) {
@@ -82,6 +82,7 @@ type following struct {
 	build  jenkins.Build
 	tag    string
 	board  *xterm.Board
+	events *events
 }
 
 // begin starts a build of the campaign, or finds the one to attach to.
@@ -205,6 +206,7 @@ func (a *app) confirmAbort(ctx context.Context, board *xterm.Board) bool {
 func (f *following) show(event jenkins.Event) {
 	run := event.Run
 	row := xterm.Row{Name: run.Job, State: "running", Detail: event.Phase, Started: run.Started, Expected: run.Expected}
+	f.send(event)
 	switch event.Kind {
 	case jenkins.BuildStarted, jenkins.JobStarted:
 		f.board.Set(row)
@@ -226,26 +228,47 @@ func (f *following) show(event jenkins.Event) {
 	}
 }
 
-// printCampaign says how a campaign ended: the verdict, and where its archive
-// is.
-func (a *app) printCampaign(ctx context.Context, site config.Site, tag string, outcome jenkins.Outcome) error {
-	verdict, link, err := archivedVerdict(ctx, site, tag)
-	if err != nil {
-		fmt.Fprintf(a.err, "the campaign's archive cannot be read: %s\n", xterm.PlainLines(err.Error()))
+// send writes one event of the build for programs.
+func (f *following) send(event jenkins.Event) {
+	run := event.Run
+	line := runEvent{Kind: eventCase, Job: run.Job, Phase: event.Phase, State: "running", Expected: run.Expected.Seconds()}
+	switch event.Kind {
+	case jenkins.BuildStarted:
+		line = runEvent{Kind: eventCampaign, BuildTag: f.tag, Results: viaJenkins, Job: run.Job, Expected: run.Expected.Seconds()}
+	case jenkins.PhaseStarted:
+		line = runEvent{Kind: eventPhase, Phase: event.Phase}
+	case jenkins.JobEnded:
+		line.State, line.Detail = strings.ToLower(run.Result), strings.Join(run.Reason, "\n")
+	case jenkins.BuildEnded:
+		return // there is more to say of its end
+	case jenkins.Lost:
+		line = runEvent{Kind: eventWaiting, Detail: "Jenkins does not answer, it is waited for: " + event.Why}
+	case jenkins.Back:
+		line = runEvent{Kind: eventBack, Detail: "Jenkins answers again"}
 	}
-	passed := 0
+	f.events.send(line)
+}
+
+// printEnd says how a campaign ended: the verdict, and where its archive is.
+func (f *following) printEnd(ctx context.Context, site config.Site, outcome jenkins.Outcome) error {
+	verdict, link, err := archivedVerdict(ctx, site, f.tag)
+	if err != nil {
+		fmt.Fprintf(f.app.err, "the campaign's archive cannot be read: %s\n", xterm.PlainLines(err.Error()))
+	}
+	var jobs endedJobs
 	for _, job := range outcome.Jobs {
 		if job.Good() {
-			passed++
+			jobs.Passed++
+		} else {
+			jobs.Failed++
 		}
 	}
-	if a.json() {
-		err = a.printJSON(map[string]any{
-			"build_tag": tag, "result": outcome.Result, "jobs": outcome.Jobs, "verdict": verdict.Verdict, "reasons": verdict.Reasons, "archive": link,
-		})
-	} else {
+	f.events.send(runEvent{Kind: eventEnd, BuildTag: f.tag, campaignEnd: &campaignEnd{
+		Jobs: jobs, Result: outcome.Result, archived: &archived{Verdict: testcases.CampaignVerdict(verdict.Verdict), Reasons: verdict.Reasons, Archive: link},
+	}})
+	if !f.app.json() {
 		var text strings.Builder
-		fmt.Fprintf(&text, "campaign %s: %s, %d of %s succeeded\n", tag, outcome.Result, passed, count(len(outcome.Jobs), "job"))
+		fmt.Fprintf(&text, "campaign %s: %s, %d of %s succeeded\n", f.tag, outcome.Result, jobs.Passed, count(len(outcome.Jobs), "job"))
 		if link != "" {
 			fmt.Fprintf(&text, "verdict: %s\n", verdict.Verdict)
 			for _, reason := range verdict.Reasons {
@@ -253,12 +276,14 @@ func (a *app) printCampaign(ctx context.Context, site config.Site, tag string, o
 			}
 			fmt.Fprintf(&text, "archive: %s\n", link)
 		}
-		_, err = fmt.Fprint(a.out, text.String())
+		if _, err := fmt.Fprint(f.app.out, text.String()); err != nil {
+			return err
+		}
 	}
-	if err == nil && (!outcome.Good() || verdict.Verdict != string(testcases.Conformant) && verdict.Verdict != noReport) {
-		err = errNo
+	if !outcome.Good() || verdict.Verdict != string(testcases.Conformant) && verdict.Verdict != noReport {
+		return errNo
 	}
-	return err
+	return nil
 }
 
 // A verdict is what the report in an archive says.

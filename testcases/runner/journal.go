@@ -42,6 +42,9 @@ type Journal struct {
 	Started    time.Time             `json:"started"`
 	Stopped    time.Time             `json:"stopped,omitzero"`
 	Jobs       map[string]JournalJob `json:"jobs"` // by name
+	// InStack says that results go to the stack's services, and not to the
+	// store of the host.
+	InStack bool `json:"in_stack,omitempty"`
 
 	file   string
 	locked *os.File
@@ -198,6 +201,14 @@ func (j *Journal) Declare(change func(*testcases.Provenance)) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	change(&j.Provenance)
+	return j.save()
+}
+
+// ToStack notes that results go to the stack's services.
+func (j *Journal) ToStack() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.InStack = true
 	return j.save()
 }
 

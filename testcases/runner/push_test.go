@@ -63,3 +63,22 @@ func TestWhatCannotBePushedIsNotKept(t *testing.T) {
 		t.Error("the index has it: a resumed run would take the job as done")
 	}
 }
+
+func TestRecordsAreFoundByWhatTheyLinkTo(t *testing.T) {
+	t.Parallel()
+	linking := func(name, details string) testcases.Record {
+		return testcases.Record{CaseName: name, Criteria: testcases.CriteriaPass, Details: []byte(details)}
+	}
+	db := &pushedRecords{earlier: []testcases.Record{
+		linking("free", `"no object"`), linking("unlinked", `{}`), linking("shallow", `{"links": ["http://files:8181/`+tag+`/log"]}`),
+		linking("other", `{"links": ["http://files:8181/OTHER/job-a-1/log"]}`),
+		linking("a", `{"links": ["http://files:8181/`+tag+`/job-a-2/a/x", "http://files:8181/`+tag+`/job-a-2/log"]}`),
+	}}
+	index := InTestDB(db, tag)
+	for folder, want := range map[string]string{tag + "/job-a-2": "a", tag + "/job-a-1": "", tag + "/log": "", "OTHER/job-a-1": ""} {
+		record, err := index.Find(t.Context(), recordID(folder))
+		if got := record; err != nil || (got == nil) != (want == "") || got != nil && got.CaseName != want {
+			t.Errorf("%s: %v, %v, want %q", folder, got, err, want)
+		}
+	}
+}

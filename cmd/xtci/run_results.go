@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/anuket-project/xtci/artifacts"
+	"github.com/anuket-project/xtci/config"
+	"github.com/anuket-project/xtci/installer"
+	"github.com/anuket-project/xtci/installer/testdb"
+	"github.com/anuket-project/xtci/internal/docker"
+	"github.com/anuket-project/xtci/testcases/runner"
+)
+
+// Where results of campaigns go, in words.
+const (
+	resultsFolder = "folder"
+	resultsStack  = "stack"
+)
+
+// Results are where those of a campaign on Docker go: to the services of the
+// stack that is up or, without one, to the store of the host and a test DB
+// within this process.
+type results struct {
+	files    runner.Files
+	index    runner.Index
+	records  *testdb.Client
+	services runner.Services // as containers reach them
+	network  string          // of containers that name none
+	publish  func(ctx context.Context) (archived, error)
+	closing
+}
+
+// usesStack says whether the results of a campaign go to the site's stack: to
+// the one that is up, unless the journal of a campaign to go on with says
+// otherwise, or the flags.
+func usesStack(ctx context.Context, engine *docker.Engine, site config.Site, journal *runner.Journal, o runOptions) (bool, error) {
+	if o.resume && journal.InStack && o.noStack {
+		return false, usage(fmt.Errorf("campaign %s has its results in the stack: --no-stack is not for it", journal.Tag))
+	}
+	if o.noStack || o.resume && !journal.InStack {
+		return false, nil
+	}
+	up, err := stackUp(ctx, engine, site)
+	if err == nil && !up && journal.InStack {
+		err = usage(fmt.Errorf("campaign %s has its results in the stack, which is not up: xtci up", journal.Tag))
+	}
+	return up, err
+}
+
+// stackUp says whether there is a stack that results can go to.
+func stackUp(ctx context.Context, engine *docker.Engine, site config.Site) (bool, error) {
+	stack := site.Stack
+	var own []string
+	for name, is := range map[string]struct{ enabled, external bool }{
+		"minio":  {stack.Minio.Enabled, stack.Minio.External.Endpoint != ""},
+		"testdb": {stack.TestDB.Enabled, stack.TestDB.External.URL != ""},
+	} {
+		switch {
+		case is.external:
+		case !is.enabled:
+			return false, nil
+		default:
+			own = append(own, name)
+		}
+	}
+	if len(own) == 0 {
+		return true, nil
+	}
+	return installer.Runs(ctx, engine, stack.Name, own...)
+}
+
+// stackWait is how long late pieces of a campaign are waited for whose
+// containers have all ended.
+const stackWait = 30 * time.Second
+
+// resultsInStack has results go to the stack.
+func (a *app) resultsInStack(ctx context.Context, site config.Site, journal *runner.Journal) (_ *results, err error) {
+	source, err := sourceOfSite(site)
+	if err != nil {
+		return nil, err
+	}
+	r := &results{files: source.store, records: source.records, index: runner.InTestDB(source.records, journal.Tag)}
+	r.add(source.Close)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.Close())
+		}
+	}()
+	if err := source.reached(ctx); err != nil {
+		return nil, fmt.Errorf("%w\nthe stack is up, but its object store does not answer: xtci status; xtci run --no-stack does without", err)
+	}
+	inside, err := site.Inside()
+	if err != nil {
+		return nil, err
+	}
+	outside, err := site.Outside()
+	if err != nil {
+		return nil, err
+	}
+	minio := site.Stack.Minio
+	r.services = runner.Services{
+		TestDB: inside.TestDB + "/api/v1/results", TestDBX: outside.TestDB + "/api/v1/results",
+		S3: inside.S3, Bucket: "s3://" + minio.Bucket, Files: source.files,
+		S3Key: minio.JobsAccessKey, S3Secret: minio.JobsSecretKey.Reveal(),
+	}
+	r.network = site.Stack.Name
+	if site.Wiring == config.WiringClassic {
+		r.network = "bridge"
+	}
+	if err := journal.ToStack(); err != nil {
+		return nil, err
+	}
+	r.publish = func(ctx context.Context) (archived, error) {
+		return source.publish(ctx, a, site, journal.Tag, stackWait)
+	}
+	return r, nil
+}
+
+// resultsHere has results stay on the host. The test DB listens on the gateway
+// of a network of the campaign's own, where containers reach it and others do
+// not.
+func (a *app) resultsHere(ctx context.Context, engine *docker.Engine, site config.Site, journal *runner.Journal) (_ *results, err error) {
+	r := &results{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.Close())
+		}
+	}()
+	store, err := artifacts.OpenDirStore(site.Artifacts())
+	if err != nil {
+		return nil, err
+	}
+	r.add(store.Close)
+	network, err := runner.MakeNetwork(ctx, engine, journal.Tag)
+	if err != nil {
+		return nil, err
+	}
+	r.add(func() error { return runner.RemoveNetwork(context.WithoutCancel(ctx), engine, network) })
+	db, err := a.serveResults(ctx, net.JoinHostPort(network.Gateway, "0"))
+	if err != nil {
+		return nil, fmt.Errorf("serve results to the campaign's containers: %w", err)
+	}
+	r.add(db.Close)
+	r.files, r.index, r.records, r.network = store, store.Index(journal.Tag), db.Client, network.Name
+	r.services = runner.Services{TestDB: db.url, TestDBX: db.url}
+	r.publish = func(ctx context.Context) (archived, error) {
+		if err := journal.Close(); err != nil { // publishing wants it
+			return archived{}, err
+		}
+		return publishStored(ctx, a, site, journal.Tag)
+	}
+	return r, nil
+}
+
+// resultsOf says where the results of a campaign go, and makes that ready.
+func (a *app) resultsOf(ctx context.Context, engine *docker.Engine, site config.Site, journal *runner.Journal, o runOptions) (*results, string, error) {
+	stack, err := usesStack(ctx, engine, site, journal, o)
+	if err != nil {
+		return nil, "", err
+	}
+	if stack {
+		r, err := a.resultsInStack(ctx, site, journal)
+		return r, resultsStack, err
+	}
+	r, err := a.resultsHere(ctx, engine, site, journal)
+	return r, resultsFolder, err
+}
