@@ -92,11 +92,15 @@ func collect(ctx context.Context, store Store, records Records, tag string, cata
 	if err != nil {
 		return nil, nil, err
 	}
-	names, leftOut, err := fileNames(FS(ctx, store), tag)
+	files, err := filesOf(ctx, store, tag)
+	if err != nil {
+		return nil, nil, fmt.Errorf("list the campaign's files: %w", err)
+	}
+	names, leftOut, err := fileNames(files, tag)
 	if err != nil {
 		return nil, nil, err
 	}
-	c := &Campaign{Tag: tag, Index: index, files: newArchivable(FS(ctx, store), tag, leftOut)}
+	c := &Campaign{Tag: tag, Index: index, files: newArchivable(files, tag, leftOut)}
 	for _, file := range leftOut {
 		c.leftOut = append(c.leftOut, file.String())
 	}

@@ -260,9 +260,14 @@ func (s *S3Store) get(ctx context.Context, key, etag string, offset, n int64) (i
 	if err != nil {
 		return nil, err
 	}
-	body, _, _, err := s.client.GetObject(ctx, s.bucket, s.prefix+key, options)
+	body, info, _, err := s.client.GetObject(ctx, s.bucket, s.prefix+key, options)
+	if err == nil && etag != "" && strings.Trim(info.ETag, `"`) != etag { // a server that knows no conditions
+		return nil, errors.Join(errReplaced, body.Close())
+	}
 	return body, err
 }
+
+var errReplaced = errors.New("it was replaced while it was read")
 
 const (
 	// keysAtOnce is how many keys an answer to a listing has at most.
@@ -316,6 +321,31 @@ func (s *S3Store) List(ctx context.Context, folder, after string, limit int) (en
 	return page.entries, page.more, nil
 }
 
+// each calls a function for all that lies in a folder and in those in it, but
+// for what no file can be called. Folders are told only where they have a mark
+// of their own.
+func (s *S3Store) each(ctx context.Context, folder string, call func(key string, e Entry) error) error {
+	listing, cancel := context.WithCancel(ctx)
+	defer cancel()
+	noOwner := false
+	options := minio.ListObjectsOptions{Prefix: s.prefix + folder + "/", Recursive: true, FetchOwner: &noOwner, MaxKeys: keysAtOnce}
+	for info := range s.client.ListObjectsIter(listing, s.bucket, options) {
+		if info.Err != nil {
+			return s.failed(ctx, "list", folder, info.Err)
+		}
+		key := strings.TrimSuffix(strings.TrimPrefix(info.Key, s.prefix), "/")
+		if !readableKey(key) {
+			continue
+		}
+		e := listedEntry(info, s.prefix)
+		e.Name = path.Base(key)
+		if err := call(key, e); err != nil {
+			return s.failed(ctx, "list", folder, err)
+		}
+	}
+	return s.failed(ctx, "list", folder, context.Cause(ctx)) // the listing just ends with it
+}
+
 // listedEntry describes what a listing has. Its name is empty if it is one
 // that no file can have.
 func listedEntry(info minio.ObjectInfo, prefix string) Entry {
@@ -361,7 +391,7 @@ func s3Cause(ctx context.Context, err error) error {
 	case minio.AccessDenied, "InvalidAccessKeyId", "SignatureDoesNotMatch", "AllAccessDisabled", "AccountProblem":
 		return fmt.Errorf("%w: %s (%s)", fs.ErrPermission, strings.TrimSuffix(answer.Message, "."), answer.Code)
 	case minio.PreconditionFailed:
-		return errors.New("it was replaced while it was read")
+		return errReplaced
 	}
 	said := term.Plain(strings.TrimSuffix(answer.Error(), ".")) // of what is no object store, a whole page
 	return fmt.Errorf("status %d: %.300s", answer.StatusCode, said)

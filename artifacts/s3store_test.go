@@ -197,6 +197,21 @@ func TestS3StoreLeavesNoParts(t *testing.T) {
 	}
 }
 
+// putForeign stores as others do, under any name.
+func putForeign(t *testing.T, store *S3Store, key, content string) {
+	t.Helper()
+	if _, err := store.client.Client.PutObject(t.Context(), store.bucket, key, strings.NewReader(content), int64(len(content)), minio.PutObjectOptions{}); err != nil {
+		t.Fatalf("%q: %v", key, err)
+	}
+}
+
+func removeObject(t *testing.T, store *S3Store, key string) {
+	t.Helper()
+	if err := store.client.RemoveObject(t.Context(), store.bucket, key, minio.RemoveObjectOptions{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Others store under names that Put refuses.
 func TestS3StoreOfOthersNames(t *testing.T) {
 	t.Parallel()
@@ -207,10 +222,7 @@ func TestS3StoreOfOthersNames(t *testing.T) {
 		if strings.HasSuffix(name, "/") {
 			content = ""
 		}
-		_, err := store.client.Client.PutObject(t.Context(), store.bucket, "TAG/"+name, strings.NewReader(content), int64(len(content)), minio.PutObjectOptions{})
-		if err != nil {
-			t.Fatalf("%q: %v", name, err)
-		}
+		putForeign(t, store, "TAG/"+name, content)
 	}
 	entries, _, err := store.List(t.Context(), "TAG", "", 100)
 	if err != nil {
