@@ -52,7 +52,7 @@ soak: ## kill the test DB under load for a minute
 	CGO_ENABLED=0 $(GO) test ./cmd/xtci -run TestSoak -soak 1m -v
 
 golden: ## write the golden files anew
-	CGO_ENABLED=0 $(GO) test ./cmd/... ./artifacts/... ./installer/... ./jenkins -update
+	CGO_ENABLED=0 $(GO) test ./cmd/... ./config ./artifacts/... ./installer/... ./jenkins -update
 
 clean: ## remove what was built
 	rm -rf bin demo dist

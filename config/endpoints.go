@@ -39,6 +39,19 @@ func (s Site) Outside() (Endpoints, error) {
 	}), nil
 }
 
+// Public are the endpoints as people are told of them: Outside, but for what has
+// a URL of its own for people.
+func (s Site) Public() (Endpoints, error) {
+	e, err := s.Outside()
+	if url := s.Stack.Files.PublicURL; url != "" {
+		e.Files = strings.TrimRight(url, "/")
+	}
+	if url := s.Stack.TestDB.PublicURL; url != "" {
+		e.TestDB = strings.TrimSuffix(strings.TrimRight(url, "/"), "/api/v1")
+	}
+	return e, err
+}
+
 // Ports within the containers.
 const (
 	JenkinsPort      = 8080

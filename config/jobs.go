@@ -13,20 +13,27 @@ import (
 // Jenkins Job Builder, where those have them.
 type Jobs struct {
 	// MultiProjects puts the project into the names of jobs, so that several
-	// can share one Jenkins; MultiRepos the repository.
+	// can share one Jenkins.
 	MultiProjects bool `yaml:"multi_projects" json:"multi_projects"`
-	MultiRepos    bool `yaml:"multi_repos" json:"multi_repos"`
-	// ExtraPrefix follows the project in names, ExtraSuffix ends those of
-	// tests, CampaignSuffix those of campaigns.
-	ExtraPrefix    string `yaml:"extra_prefix" json:"extra_prefix"`
-	ExtraSuffix    string `yaml:"extra_suffix" json:"extra_suffix"`
+	// MultiRepos puts the repository into the names of jobs.
+	MultiRepos bool `yaml:"multi_repos" json:"multi_repos"`
+	// ExtraPrefix follows the project in names.
+	ExtraPrefix string `yaml:"extra_prefix" json:"extra_prefix"`
+	// ExtraSuffix ends the names of tests.
+	ExtraSuffix string `yaml:"extra_suffix" json:"extra_suffix"`
+	// CampaignSuffix ends the names of campaigns.
 	CampaignSuffix string `yaml:"campaign_suffix" json:"campaign_suffix"`
 
-	// Triggers start campaigns. Nil is one a day; an empty list is none.
-	Triggers   []JobTrigger   `yaml:"triggers" json:"triggers"`
-	Properties []JobProperty  `yaml:"properties" json:"properties"`
+	// Triggers start campaigns. Without the key it is one a day; an empty list
+	// is never.
+	Triggers []JobTrigger `yaml:"triggers" json:"triggers"`
+	// Properties are properties of campaigns. Without the key a campaign waits
+	// for the builds and reviews of its tag.
+	Properties []JobProperty `yaml:"properties" json:"properties"`
+	// Publishers tell of a campaign's end.
 	Publishers []JobPublisher `yaml:"publishers" json:"publishers"`
-	Wrappers   []JobWrapper   `yaml:"wrappers" json:"wrappers"`
+	// Wrappers are put around campaigns.
+	Wrappers []JobWrapper `yaml:"wrappers" json:"wrappers"`
 	// InPhase is how campaigns run their jobs.
 	InPhase InPhase `yaml:"job_properties" json:"job_properties"`
 
@@ -63,6 +70,7 @@ type JobTrigger struct {
 
 // A JobProperty is a property of campaigns: exactly one of its keys is there.
 type JobProperty struct {
+	// BuildBlocker keeps a campaign waiting while other jobs run.
 	BuildBlocker *BuildBlocker `yaml:"build-blocker" json:"build-blocker,omitempty"`
 }
 
@@ -70,59 +78,84 @@ type JobProperty struct {
 type BuildBlocker struct {
 	// BlockingJobs are regular expressions of their names, in which {tag}
 	// stands for the campaign's tag.
-	BlockingJobs  []string `yaml:"blocking-jobs" json:"blocking-jobs"`
-	BlockLevel    string   `yaml:"block-level" json:"block-level,omitempty"`       // GLOBAL or NODE
-	QueueScanning string   `yaml:"queue-scanning" json:"queue-scanning,omitempty"` // DISABLED, ALL or BUILDABLE
+	BlockingJobs []string `yaml:"blocking-jobs" json:"blocking-jobs"`
+	// BlockLevel says where they run: GLOBAL (anywhere) or NODE (on the node of
+	// the campaign).
+	BlockLevel string `yaml:"block-level" json:"block-level,omitempty"`
+	// QueueScanning says which jobs in the queue count, too: DISABLED, ALL or
+	// BUILDABLE.
+	QueueScanning string `yaml:"queue-scanning" json:"queue-scanning,omitempty"`
 }
 
 // A JobPublisher tells of a campaign's end: exactly one of its keys is there.
 type JobPublisher struct {
+	// EmailExt sends mails by the email-ext plugin.
 	EmailExt *EmailExt `yaml:"email-ext" json:"email-ext,omitempty"`
-	Email    *Email    `yaml:"email" json:"email,omitempty"`
+	// Email sends mails by Jenkins's own mailer.
+	Email *Email `yaml:"email" json:"email,omitempty"`
 }
 
 // EmailExt are mails by the email-ext plugin.
 type EmailExt struct {
+	// Recipients are addresses, separated by blanks or commas.
 	Recipients string `yaml:"recipients" json:"recipients"`
-	Subject    string `yaml:"subject" json:"subject,omitempty"`
-	Body       string `yaml:"body" json:"body,omitempty"`
-	AttachLog  bool   `yaml:"attach-build-log" json:"attach-build-log,omitempty"`
-	// The events of which a mail is sent. Nil is true for Failure alone.
-	Always       bool  `yaml:"always" json:"always,omitempty"`
-	Failure      *bool `yaml:"failure" json:"failure,omitempty"`
-	FirstFailure bool  `yaml:"first-failure" json:"first-failure,omitempty"`
-	StillFailing bool  `yaml:"still-failing" json:"still-failing,omitempty"`
-	Fixed        bool  `yaml:"fixed" json:"fixed,omitempty"`
-	Success      bool  `yaml:"success" json:"success,omitempty"`
-	Unstable     bool  `yaml:"unstable" json:"unstable,omitempty"`
-	Aborted      bool  `yaml:"aborted" json:"aborted,omitempty"`
+	// Subject is that of the mail. Empty is the plugin's.
+	Subject string `yaml:"subject" json:"subject,omitempty"`
+	// Body is that of the mail. Empty is the plugin's.
+	Body string `yaml:"body" json:"body,omitempty"`
+	// AttachLog attaches the console of the campaign.
+	AttachLog bool `yaml:"attach-build-log" json:"attach-build-log,omitempty"`
+	// Always sends a mail whatever the result.
+	Always bool `yaml:"always" json:"always,omitempty"`
+	// Failure sends one when a campaign failed; true if not given.
+	Failure *bool `yaml:"failure" json:"failure,omitempty"`
+	// FirstFailure sends one when a campaign failed and that before did not.
+	FirstFailure bool `yaml:"first-failure" json:"first-failure,omitempty"`
+	// StillFailing sends one when a campaign failed as that before did.
+	StillFailing bool `yaml:"still-failing" json:"still-failing,omitempty"`
+	// Fixed sends one when a campaign succeeded and that before did not.
+	Fixed bool `yaml:"fixed" json:"fixed,omitempty"`
+	// Success sends one when a campaign succeeded.
+	Success bool `yaml:"success" json:"success,omitempty"`
+	// Unstable sends one when a campaign was unstable.
+	Unstable bool `yaml:"unstable" json:"unstable,omitempty"`
+	// Aborted sends one when a campaign was aborted.
+	Aborted bool `yaml:"aborted" json:"aborted,omitempty"`
 }
 
 // Email are mails by Jenkins's own mailer.
 type Email struct {
+	// Recipients are addresses, separated by blanks.
 	Recipients string `yaml:"recipients" json:"recipients"`
 }
 
 // A JobWrapper is put around campaigns: exactly one of its keys is there.
 type JobWrapper struct {
+	// Timeout ends campaigns that take too long.
 	Timeout *JobTimeout `yaml:"timeout" json:"timeout,omitempty"`
 }
 
 // JobTimeout ends campaigns that take too long.
 type JobTimeout struct {
-	Timeout int  `yaml:"timeout" json:"timeout"` // minutes
-	Fail    bool `yaml:"fail" json:"fail,omitempty"`
-	// Type is absolute, no-activity, elastic or likely-stuck.
-	Type              string `yaml:"type" json:"type,omitempty"`
-	ElasticPercentage int    `yaml:"elastic-percentage" json:"elastic-percentage,omitempty"`
+	// Timeout is the time in minutes, from 1 on.
+	Timeout int `yaml:"timeout" json:"timeout"`
+	// Fail has a campaign that took too long fail, not be aborted.
+	Fail bool `yaml:"fail" json:"fail,omitempty"`
+	// Type is absolute, no-activity, elastic or likely-stuck. Empty is
+	// absolute.
+	Type string `yaml:"type" json:"type,omitempty"`
+	// ElasticPercentage is how long, in percent of what campaigns took before,
+	// one may take with the type elastic.
+	ElasticPercentage int `yaml:"elastic-percentage" json:"elastic-percentage,omitempty"`
 }
 
 // InPhase is how a campaign runs the jobs of a phase.
 type InPhase struct {
 	// KillPhaseOn is the result of one job that ends its phase: FAILURE,
-	// UNSTABLE or NEVER. AbortAllJob aborts those that still run then.
+	// UNSTABLE or NEVER. Empty is NEVER.
 	KillPhaseOn string `yaml:"kill-phase-on" json:"kill-phase-on"`
-	AbortAllJob bool   `yaml:"abort-all-job" json:"abort-all-job"`
+	// AbortAllJob aborts the jobs of a phase that still run when it is ended.
+	AbortAllJob bool `yaml:"abort-all-job" json:"abort-all-job"`
 }
 
 func defaultJobs() Jobs {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -29,7 +30,10 @@ const delimiter = "::"
 // Options say where a site comes from: the defaults, then File, then
 // XTCI_* variables, then Set, each over the one before.
 type Options struct {
-	File    string   // "" for none
+	File string // "" for none
+	// Base, if there is one, is in place of the defaults: a site that came
+	// otherwise than by a file.
+	Base    *Site
 	Environ []string // as os.Environ gives it
 	Set     []string // KEY=VALUE, the key's parts separated by dots
 }
@@ -37,6 +41,9 @@ type Options struct {
 // Load returns the checked site. Errors name file, line and key.
 func Load(o Options) (Site, error) {
 	site := Default()
+	if o.Base != nil {
+		site = o.Base.clone()
+	}
 	known := keys(reflect.TypeFor[Site](), "")
 	v := viper.NewWithOptions(viper.KeyDelimiter(delimiter))
 	var file Site
@@ -71,7 +78,7 @@ func Load(o Options) (Site, error) {
 		return Site{}, fmt.Errorf("read the site: %w", err)
 	}
 	overlay(reflect.ValueOf(&site).Elem(), reflect.ValueOf(file), over, "")
-	if err := site.validate(); err != nil {
+	if err := site.Validate(); err != nil {
 		return Site{}, err
 	}
 	return site, site.readSecrets()
@@ -80,6 +87,15 @@ func Load(o Options) (Site, error) {
 // ofSite says whether a variable, without XTCI_, is meant for the site.
 func ofSite(name string) bool {
 	return !slices.ContainsFunc(notOfSite[:], func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+// clone is a copy whose variables can be changed.
+func (s Site) clone() Site {
+	s.Env, s.EnvOrder = maps.Clone(s.Env), slices.Clone(s.EnvOrder)
+	if s.Env == nil {
+		s.Env = map[string]string{}
+	}
+	return s
 }
 
 // notForViper are the keys whose values do not pass through viper: it folds
@@ -266,7 +282,7 @@ func keys(t reflect.Type, prefix string) []string {
 	var all []string
 	for field := range t.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
-		if name == "-" {
+		if name == "-" || name == "" && options != "inline" {
 			continue
 		}
 		if options == "inline" {

@@ -13,49 +13,58 @@ import (
 // A Site says what to test, with what, and where results are kept. Its zero
 // value is not usable: Default gives one that is.
 type Site struct {
-	// Project names the campaign's jobs (spec/jobs.md, naming rules).
+	// Project is the first part of the names of jobs.
 	Project string `yaml:"project" json:"project"`
-	// Release names the catalogue of test cases, such as v1.23.
+	// Release is that of Kubernetes whose catalogue of test cases is run, such
+	// as v1.23.
 	Release string `yaml:"release" json:"release"`
 	// Kubeconfig is the file with which test containers reach the cluster.
+	// Empty mounts none.
 	Kubeconfig string `yaml:"kubeconfig" json:"kubeconfig"`
-	// Wiring says how containers reach each other: private or classic.
+	// Wiring says how containers reach each other: private (a Docker network
+	// of the stack's own) or classic (the host's address).
 	Wiring string `yaml:"wiring" json:"wiring"`
 	// Address is the host's in URLs, with classic wiring. Empty is that of
 	// the default route.
 	Address string `yaml:"address" json:"address"`
 	// Archive says who makes the archive of a campaign in Jenkins.
 	Archive Archive `yaml:"archive" json:"archive"`
-	// Env are environment variables for every test container.
+	// Env are environment variables for every test container, in the order in
+	// which they are given. null removes a default one.
 	Env map[string]string `yaml:"env" json:"env"`
 	// EnvOrder are the names in Env in the order in which they were given.
 	EnvOrder []string `yaml:"-" json:"-"`
-	// Repo and DPort are the repository of images and its port, for suites
-	// that name none.
-	Repo  string `yaml:"repo" json:"repo"`
-	DPort int    `yaml:"dport" json:"dport"`
+	// Repo is the repository of images for suites that name none. "_" is none:
+	// the container's name alone.
+	Repo string `yaml:"repo" json:"repo"`
+	// DPort is the port of the registry, put between repository and container.
+	DPort int `yaml:"dport" json:"dport"`
 	// DockerTags are the tags of images that are tested, each in a campaign
 	// of its own. Without any it is the release.
 	DockerTags []DockerTag `yaml:"docker_tags" json:"docker_tags"`
-	// Volumes and PublishedPorts are those of every test container, besides
-	// the kubeconfig.
-	Volumes        []string `yaml:"volumes" json:"volumes"`
+	// Volumes are mounted into every test container, besides the kubeconfig:
+	// HOST-PATH:/PATH-IN-CONTAINER, in which {tag} stands for the tag.
+	Volumes []string `yaml:"volumes" json:"volumes"`
+	// PublishedPorts are those of every test container:
+	// HOST-PORT:CONTAINER-PORT.
 	PublishedPorts []string `yaml:"published_ports" json:"published_ports"`
 	// Suites are what is tested. Without any it is what RC2 says for the
 	// release.
 	Suites []Suite `yaml:"suites" json:"suites"`
-	Jobs   Jobs    `yaml:"jobs" json:"jobs"`
+	// Jobs are the options of the jobs in Jenkins.
+	Jobs Jobs `yaml:"jobs" json:"jobs"`
 	// Failure says whether a failed phase ends the campaign: stop or continue.
 	Failure string `yaml:"failure" json:"failure"`
-	Stack   Stack  `yaml:"stack" json:"stack"`
+	// Stack is the toolchain in Docker.
+	Stack Stack `yaml:"stack" json:"stack"`
 }
 
 // Archive says who makes the archive of a campaign in Jenkins.
 type Archive struct {
-	// By is xtci, or container: the classic zip_campaign.
+	// By is xtci, or container: Xtesting's zip_campaign in a test container.
 	By string `yaml:"by" json:"by"`
-	// Image is xtci's own, for xtci. Empty is the one that this very xtci
-	// makes of itself (xtci up).
+	// Image is the one in which xtci makes it. Empty is the one that xtci up
+	// makes of itself.
 	Image string `yaml:"image" json:"image"`
 }
 
@@ -149,8 +158,9 @@ var (
 	envName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 )
 
-// validate returns the first thing that is wrong with the site's values.
-func (s Site) validate() error {
+// Validate returns the first thing that is wrong with the site's values: a
+// *ValueError.
+func (s Site) Validate() error {
 	if !projectName.MatchString(s.Project) {
 		return &ValueError{"project", s.Project, "use lower-case letters, digits, dots and dashes"}
 	}

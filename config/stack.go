@@ -22,11 +22,16 @@ type Stack struct {
 	// loopback no password may be a default one.
 	Bind string `yaml:"bind" json:"bind"`
 	// Prefix is the folder under which everything is kept.
-	Prefix   string   `yaml:"prefix" json:"prefix"`
-	Jenkins  Jenkins  `yaml:"jenkins" json:"jenkins"`
-	Minio    Minio    `yaml:"minio" json:"minio"`
-	TestDB   TestDB   `yaml:"testdb" json:"testdb"`
-	Files    Files    `yaml:"files" json:"files"`
+	Prefix string `yaml:"prefix" json:"prefix"`
+	// Jenkins runs campaigns.
+	Jenkins Jenkins `yaml:"jenkins" json:"jenkins"`
+	// Minio keeps the files of campaigns.
+	Minio Minio `yaml:"minio" json:"minio"`
+	// TestDB keeps the records of campaigns.
+	TestDB TestDB `yaml:"testdb" json:"testdb"`
+	// Files is the file server.
+	Files Files `yaml:"files" json:"files"`
+	// Registry is a container registry for labs without a network.
 	Registry Registry `yaml:"registry" json:"registry"`
 }
 
@@ -39,51 +44,65 @@ type Service struct {
 	Image string `yaml:"image" json:"image"`
 	// Mirrors are images to use, in this order, where Image cannot be had.
 	Mirrors []string `yaml:"mirrors" json:"mirrors"`
-	// Port is the one of the host.
+	// Port is the port of the host on which it is published.
 	Port int `yaml:"port" json:"port"`
 	// Memory is the container's limit, such as 2g or 512m. Empty is none.
 	Memory string `yaml:"memory" json:"memory"`
-	// Timeout is how long it may take to become healthy.
+	// Timeout is how long it may take to become healthy, such as 90s or 5m.
 	Timeout time.Duration `yaml:"timeout" json:"timeout"`
 }
 
 // Jenkins runs campaigns.
 type Jenkins struct {
-	Service  `yaml:",inline"`
-	User     string `yaml:"user" json:"user"`
+	Service `yaml:",inline"`
+	// User is who xtci logs in as, an administrator.
+	User string `yaml:"user" json:"user"`
+	// Password is the user's.
 	Password Secret `yaml:"password" json:"password"`
-	// Executors is how many builds run at once. A campaign takes one itself,
-	// so that with one its jobs would wait for ever (spec/jenkins.md).
-	Executors int             `yaml:"executors" json:"executors"`
-	External  ExternalJenkins `yaml:"external" json:"external"`
+	// Executors is how many builds run at once, 2 at least: a campaign takes
+	// one itself, so that with one its jobs would wait for ever.
+	Executors int `yaml:"executors" json:"executors"`
+	// External is a Jenkins that somebody else runs.
+	External ExternalJenkins `yaml:"external" json:"external"`
 }
 
 // ExternalJenkins is a Jenkins that somebody else runs: none is started. User
-// and password are those of Jenkins.
+// and password are those of stack.jenkins.
 type ExternalJenkins struct {
+	// URL is where it is, such as https://jenkins.lab.
 	URL string `yaml:"url" json:"url"`
 }
 
 // Minio keeps the files of campaigns.
 type Minio struct {
-	Service     `yaml:",inline"`
-	ConsolePort int    `yaml:"console_port" json:"console_port"`
-	AccessKey   string `yaml:"access_key" json:"access_key"`
-	SecretKey   Secret `yaml:"secret_key" json:"secret_key"`
-	// JobsAccessKey and JobsSecretKey may read and write the bucket, and
-	// nothing else. Test containers get them.
+	Service `yaml:",inline"`
+	// ConsolePort is the port of the host on which its console is published.
+	ConsolePort int `yaml:"console_port" json:"console_port"`
+	// AccessKey is the name of the root key, with which xtci sets it up.
+	AccessKey string `yaml:"access_key" json:"access_key"`
+	// SecretKey is the password of the root key.
+	SecretKey Secret `yaml:"secret_key" json:"secret_key"`
+	// JobsAccessKey is the name of the key that test containers get. It may
+	// read and write the bucket, and nothing else.
 	JobsAccessKey string `yaml:"jobs_access_key" json:"jobs_access_key"`
+	// JobsSecretKey is the password of that key.
 	JobsSecretKey Secret `yaml:"jobs_secret_key" json:"jobs_secret_key"`
-	Bucket        string `yaml:"bucket" json:"bucket"`
+	// Bucket is where the files of campaigns are.
+	Bucket string `yaml:"bucket" json:"bucket"`
+	// Folder is the folder of the bucket in which everything is. Empty is the
+	// whole bucket.
+	Folder string `yaml:"folder" json:"folder,omitempty"`
 	// Anonymous lets everybody read objects without a key.
-	Anonymous bool          `yaml:"anonymous" json:"anonymous"`
-	External  ExternalMinio `yaml:"external" json:"external"`
+	Anonymous bool `yaml:"anonymous" json:"anonymous"`
+	// External is an object store that somebody else runs.
+	External ExternalMinio `yaml:"external" json:"external"`
 }
 
 // ExternalMinio is an object store that somebody else runs: none is started.
-// Its keys are the jobs keys of Minio.
+// Its key is that of the jobs in stack.minio.
 type ExternalMinio struct {
-	Endpoint string `yaml:"endpoint" json:"endpoint"` // http://HOST:PORT
+	// Endpoint is where it is, such as http://HOST:PORT.
+	Endpoint string `yaml:"endpoint" json:"endpoint"`
 }
 
 // Engines of the test DB.
@@ -102,19 +121,28 @@ type TestDB struct {
 	// prefix.
 	DB Secret `yaml:"db" json:"db"`
 	// MongoImage is that of the opnfv engine's database.
-	MongoImage string         `yaml:"mongo_image" json:"mongo_image"`
-	External   ExternalTestDB `yaml:"external" json:"external"`
+	MongoImage string `yaml:"mongo_image" json:"mongo_image"`
+	// PublicURL is where people reach it, where that is not the host's address
+	// and the port: http://HOST:PORT/api/v1.
+	PublicURL string `yaml:"public_url" json:"public_url,omitempty"`
+	// External is a TestAPI that somebody else runs.
+	External ExternalTestDB `yaml:"external" json:"external"`
 }
 
 // ExternalTestDB is a TestAPI that somebody else runs: none is started.
 type ExternalTestDB struct {
-	URL   string `yaml:"url" json:"url"` // http://HOST:PORT/api/v1
+	// URL is where it is, such as http://HOST:PORT/api/v1.
+	URL string `yaml:"url" json:"url"`
+	// Token is what it demands of who writes.
 	Token Secret `yaml:"token" json:"token"`
 }
 
 // Files is the file server: the bucket over HTTP.
 type Files struct {
 	Service `yaml:",inline"`
+	// PublicURL is where people reach it, where that is not the host's address
+	// and the port.
+	PublicURL string `yaml:"public_url" json:"public_url,omitempty"`
 }
 
 // Registry is a container registry for labs without a network.
@@ -147,7 +175,7 @@ func defaultStack() Stack {
 			Service: Service{Enabled: true, Port: 8000, Memory: "512m", Timeout: time.Minute},
 			Engine:  EngineXtci, MongoImage: "docker.io/library/mongo:8.0.6",
 		},
-		Files: Files{Service{Enabled: true, Port: 8181, Memory: "512m", Timeout: time.Minute}},
+		Files: Files{Service: Service{Enabled: true, Port: 8181, Memory: "512m", Timeout: time.Minute}},
 		Registry: Registry{Service{
 			Image: "docker.io/library/registry:2.8.3", Port: 5000, Memory: "512m", Timeout: time.Minute,
 		}},
@@ -155,9 +183,10 @@ func defaultStack() Stack {
 }
 
 var (
-	stackName  = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,30}$`)
-	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	memorySize = regexp.MustCompile(`^[1-9][0-9]{0,8}[bkmg]?$`)
+	stackName    = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,30}$`)
+	bucketName   = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	bucketFolder = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$`)
+	memorySize   = regexp.MustCompile(`^[1-9][0-9]{0,8}[bkmg]?$`)
 )
 
 // validate returns the first thing that is wrong with the stack's values.
@@ -185,12 +214,15 @@ func (s Stack) validate() error {
 	if !bucketName.MatchString(s.Minio.Bucket) {
 		return &ValueError{"stack.minio.bucket", s.Minio.Bucket, "use 3 to 63 lower-case letters, digits, dots and dashes"}
 	}
+	if s.Minio.Folder != "" && !bucketFolder.MatchString(s.Minio.Folder) {
+		return &ValueError{"stack.minio.folder", s.Minio.Folder, "use letters, digits, dots, dashes and underscores, and slashes between them"}
+	}
 	if s.TestDB.Engine != EngineXtci && s.TestDB.Engine != EngineOPNFV {
 		return &ValueError{"stack.testdb.engine", s.TestDB.Engine, "use xtci or opnfv"}
 	}
 	for key, value := range map[string]string{
 		"stack.jenkins.external.url": s.Jenkins.External.URL, "stack.minio.external.endpoint": s.Minio.External.Endpoint,
-		"stack.testdb.external.url": s.TestDB.External.URL,
+		"stack.testdb.external.url": s.TestDB.External.URL, "stack.testdb.public_url": s.TestDB.PublicURL, "stack.files.public_url": s.Files.PublicURL,
 	} {
 		if u, err := url.Parse(value); value != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
 			return &ValueError{key, value, "give a URL such as http://HOST:PORT"}

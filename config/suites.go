@@ -15,6 +15,7 @@ import (
 // A Suite is one container and the tests that it runs: one phase of a
 // campaign. What it does not say, the site says for all.
 type Suite struct {
+	// Container is the name of the image, without repository and tag.
 	Container string `yaml:"container" json:"container"`
 	// Repo is the repository, such as opnfv or registry.example/lab. "_" is
 	// none: the container's name alone.
@@ -24,18 +25,23 @@ type Suite struct {
 	// DockerTags are tags of its own: jobs are made for each, and campaigns
 	// run the first.
 	DockerTags []DockerTag `yaml:"docker_tags" json:"docker_tags,omitempty"`
-	Tests      []string    `yaml:"tests" json:"tests"`
-	// Execution is parallel or sequential.
+	// Tests are the test cases that it runs, by their names.
+	Tests []string `yaml:"tests" json:"tests"`
+	// Execution is parallel or sequential. Empty is parallel.
 	Execution string `yaml:"execution" json:"execution,omitempty"`
-	// Condition is how its tests must end for the next suite to run. Empty is
-	// what failure says for all.
+	// Condition is how its tests must end for the next suite to run:
+	// successful, unstable (or successful), completed, failure or always. Empty
+	// is what failure says for all.
 	Condition string `yaml:"condition" json:"condition,omitempty"`
 
-	// Env, Volumes and PublishedPorts, where given, are instead of the site's.
-	Env            *Env     `yaml:"env" json:"env,omitempty"`
-	Volumes        []string `yaml:"volumes" json:"volumes,omitempty"`
+	// Env are environment variables instead of the site's.
+	Env *Env `yaml:"env" json:"env,omitempty"`
+	// Volumes are mounted instead of the site's.
+	Volumes []string `yaml:"volumes" json:"volumes,omitempty"`
+	// PublishedPorts are published instead of the site's.
 	PublishedPorts []string `yaml:"published_ports" json:"published_ports,omitempty"`
 
+	// Privileged gives its containers all rights on the Docker host.
 	Privileged bool `yaml:"privileged" json:"privileged,omitempty"`
 	// Memory limits each test's container, such as 4g; empty is no limit. One
 	// that needs more is killed.
@@ -44,10 +50,11 @@ type Suite struct {
 	CPUs float64 `yaml:"cpus" json:"cpus,omitempty"`
 	// Network is the Docker network. Empty is the one of the wiring.
 	Network string `yaml:"network" json:"network,omitempty"`
-	// UID and GID own the results; nil is 1000.
+	// UID is the user who owns the results, 1000 if not given.
 	UID *int `yaml:"uid" json:"uid,omitempty"`
+	// GID is the group that owns the results, 1000 if not given.
 	GID *int `yaml:"gid" json:"gid,omitempty"`
-	// Timeout is how long one test may take; 0 is for ever.
+	// Timeout is how long one test may take, such as 90m or 3h; 0 is for ever.
 	Timeout time.Duration `yaml:"timeout" json:"timeout,omitempty"`
 	// Exclude are the combinations for which no job is made.
 	Exclude []Exclusion `yaml:"exclude" json:"exclude,omitempty"`
@@ -56,7 +63,9 @@ type Suite struct {
 // An Exclusion is the combinations of a suite that no job is made for: all of
 // a tag, all of a test, or the two together.
 type Exclusion struct {
-	Tag  string `yaml:"tag" json:"tag,omitempty"`
+	// Tag is the tag of the image. Empty is any.
+	Tag string `yaml:"tag" json:"tag,omitempty"`
+	// Test is the test case. Empty is any.
 	Test string `yaml:"test" json:"test,omitempty"`
 }
 
@@ -115,18 +124,23 @@ func (e *Env) UnmarshalYAML(node *yaml.Node) error {
 	return nil
 }
 
-// A DockerTag is a tag of images, and what is special to it.
+// A DockerTag is a tag of images: its name alone, or NAME: {KEY: VALUE} with
+// what is special to it. Keys that are not listed are environment variables for
+// its tests.
 type DockerTag struct {
-	Name string
+	Name string `yaml:"-"`
 	// Node is the Jenkins node, by its name or a label, that campaigns of
 	// this tag run on.
-	Node string
-	// Branch, Dependency and BuildArgs are for building images, which is not
-	// done here. They are kept for those who have them in their sites.
-	Branch, Dependency string
-	BuildArgs          Env
+	Node string `yaml:"node"`
+	// Branch is for building images, which is not done here. It is kept for
+	// those who have it in their sites.
+	Branch string `yaml:"branch"`
+	// Dependency is as Branch.
+	Dependency string `yaml:"dependency"`
+	// BuildArgs are as Branch.
+	BuildArgs Env `yaml:"build_args"`
 	// Env are all other keys: environment variables for its tests.
-	Env Env
+	Env Env `yaml:"-"`
 }
 
 // UnmarshalYAML reads a name, or a mapping of the name to what is special.
