@@ -62,7 +62,7 @@ type Review struct {
 
 // Good says whether the campaign is conformant and the archive untouched.
 func (r *Review) Good() bool {
-	return r.Integrity.Untouched && r.Assessment.Verdict != testcases.NotConformant
+	return r.Integrity.Untouched && r.Assessment.Verdict.Good()
 }
 
 // ReviewOptions are what a reviewer can choose.

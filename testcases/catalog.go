@@ -11,35 +11,49 @@ const (
 	LevelMay    Level = "may"
 )
 
-// A Catalog is everything that the specification says of the test cases of
-// one release. It is data: one embedded YAML file a release.
+// A Catalog is everything that the containers and the specification say of the
+// test cases of one release. It is data: one embedded YAML file a release.
 type Catalog struct {
-	Release       string        `yaml:"release" json:"release"`
-	Specification Specification `yaml:"specification" json:"specification"`
-	Phases        []Phase       `yaml:"phases" json:"phases"`
-	Cases         []Case        `yaml:"cases" json:"cases"`
-	Requirements  []Requirement `yaml:"requirements" json:"requirements"`
-	Features      []Feature     `yaml:"features" json:"features"`
+	Release string `yaml:"release" json:"release"`
+	// Specification is empty where no version of it is of the release.
+	Specification Specification `yaml:"specification,omitempty" json:"specification"`
+	// Kubeconfig is where the containers look for their kubeconfig.
+	Kubeconfig string  `yaml:"kubeconfig" json:"kubeconfig"`
+	Phases     []Phase `yaml:"phases" json:"phases"`
+	Cases      []Case  `yaml:"cases" json:"cases"`
+	// Notes say what to know of the catalogue as a whole.
+	Notes        []string      `yaml:"notes,omitempty" json:"notes,omitempty"`
+	Requirements []Requirement `yaml:"requirements" json:"requirements"`
+	Features     []Feature     `yaml:"features" json:"features"`
 	// Contradictions are the specification's own: a feature that RA2 calls
 	// mandatory and RC2 skips, and the like. They are shown, not resolved.
 	Contradictions []Contradiction `yaml:"contradictions" json:"contradictions"`
 	Software       []SoftwareTable `yaml:"software" json:"software"`
 
-	// SpecList names the embedded list of the release's e2e specs.
-	SpecList SpecList `yaml:"spec_list" json:"spec_list"`
-	// Conformance names the embedded titles of the release's conformance tests.
-	Conformance ConformanceList `yaml:"conformance" json:"conformance"`
+	// SpecList names the embedded list of the release's e2e specs. Without a
+	// file there is none, and no e2e suite can be shown to be complete.
+	SpecList SpecList `yaml:"spec_list,omitempty" json:"spec_list"`
+	// Conformance names the embedded titles of the release's conformance
+	// tests, if they are there.
+	Conformance ConformanceList `yaml:"conformance,omitempty" json:"conformance"`
 
 	// Read on first use and kept; set by Load.
 	specs         func() ([]string, error)
 	documentation func() (map[string]Documentation, error)
 }
 
+// Specified says whether a version of the specification is of the release.
+// Without one no case is mandatory, and no cluster can be conformant.
+func (c *Catalog) Specified() bool { return c.Specification != (Specification{}) }
+
+// Listed says whether the specs of the release's e2e suite are known.
+func (c *Catalog) Listed() bool { return c.SpecList.File != "" }
+
 // A Specification is the document that a catalogue was read from.
 type Specification struct {
-	Title   string `yaml:"title" json:"title"`
-	Version string `yaml:"version" json:"version"`
-	URL     string `yaml:"url" json:"url"`
+	Title   string `yaml:"title" json:"title,omitempty"`
+	Version string `yaml:"version" json:"version,omitempty"`
+	URL     string `yaml:"url" json:"url,omitempty"`
 }
 
 // A Phase is a container and how its cases run. Cases run in the order of
@@ -69,9 +83,13 @@ type Case struct {
 	Tier string `yaml:"tier" json:"tier"`
 	// Container is the image, with its tag.
 	Container string `yaml:"container" json:"container"`
-	// Mandatory cases are those of RC2 table 2.5.
+	// Images are further ones that the case starts in the cluster, where its
+	// driver names them.
+	Images []string `yaml:"images,omitempty" json:"images,omitempty"`
+	// Mandatory cases are those of RC2 table 2.5. Without a specification there
+	// are none, and no levels.
 	Mandatory bool  `yaml:"mandatory" json:"mandatory"`
-	Level     Level `yaml:"level" json:"level"`
+	Level     Level `yaml:"level,omitempty" json:"level"`
 	// Default cases run when a site names none.
 	Default bool `yaml:"default" json:"default"`
 	// Criteria is the result in percent from which Xtesting says PASS.
@@ -93,10 +111,10 @@ type Case struct {
 	// the container skips the case and records nothing.
 	Dependencies map[string]string `yaml:"dependencies,omitempty" json:"dependencies,omitempty"`
 
-	// Requirements are ids into the catalogue's requirements, never empty:
-	// those that the specification names itself, the section in table 2.5
-	// first. For a case outside table 2.5, the section whose tests it runs.
-	Requirements []string `yaml:"requirements" json:"requirements"`
+	// Requirements are ids into the catalogue's requirements: those that the
+	// specification names itself, the section in table 2.5 first. For a case
+	// outside table 2.5, the section whose tests it runs, if there is one.
+	Requirements []string `yaml:"requirements,flow" json:"requirements"`
 	// Derived are further ids that match the case by their text alone: RC2
 	// and RA2 never say which case covers them.
 	Derived []string `yaml:"derived,omitempty" json:"derived,omitempty"`
@@ -172,17 +190,17 @@ type Software struct {
 
 // A SpecList is the list of all specs of the release's e2e binary.
 type SpecList struct {
-	File    string `yaml:"file" json:"file"`       // embedded, gzip
-	Version string `yaml:"version" json:"version"` // patch release that printed it
-	Count   int    `yaml:"count" json:"count"`
+	File    string `yaml:"file" json:"file,omitempty"`       // embedded, gzip
+	Version string `yaml:"version" json:"version,omitempty"` // patch release that printed it
+	Count   int    `yaml:"count" json:"count,omitempty"`
 	// Varying are the names that not every patch release lists.
-	Varying []string `yaml:"varying" json:"varying"`
+	Varying []string `yaml:"varying" json:"varying,omitempty"`
 }
 
 // A ConformanceList is the list of the release's conformance tests.
 type ConformanceList struct {
-	File  string `yaml:"file" json:"file"` // embedded, gzip
-	Count int    `yaml:"count" json:"count"`
+	File  string `yaml:"file" json:"file,omitempty"` // embedded, gzip
+	Count int    `yaml:"count" json:"count,omitempty"`
 }
 
 // Documentation is what Kubernetes documents of a conformance test.

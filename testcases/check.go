@@ -102,6 +102,9 @@ type Evidence struct {
 	Findings []Finding
 	// Facts are what the files say of the run itself: versions, seeds, totals.
 	Facts []Fact
+	// NotParsed says that there are files in a format that nobody reads: they
+	// say neither PASS nor FAIL.
+	NotParsed bool
 }
 
 // A Fact is something that the evidence says of itself, such as the version

@@ -135,7 +135,11 @@ func (a *Assessment) conclude() {
 			a.Reasons = append(a.Reasons, finding.Text)
 		}
 	}
-	if mandatory == 0 {
+	switch {
+	case a.Catalog != nil && !a.Catalog.Specified():
+		a.Verdict = NoSpecification
+		a.Reasons = append(a.Reasons, fmt.Sprintf("no version of RC2 is of %s: no case is mandatory, and there is nothing to conform to", a.Catalog.Release))
+	case mandatory == 0:
 		a.Verdict = NotConformant
 		a.Reasons = append(a.Reasons, "the catalogue names no mandatory case")
 	}
@@ -202,7 +206,7 @@ func (j *Judge) outcome(run Run, shared []string) (Outcome, error) {
 	j.annotate(&o)
 	o.Counts = Count(o.Checks)
 	o.Counts.Missing = len(o.Missing)
-	o.derive(run.HasEvidence)
+	o.derive(run.HasEvidence && !run.Evidence.NotParsed)
 	o.judge(run)
 	slices.SortStableFunc(o.Findings, func(a, b Finding) int { return a.Kind.order() - b.Kind.order() })
 	return o, nil

@@ -17,8 +17,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A release is one YAML file and the two compressed lists it names: adding
-// one takes no code.
+// A release is one YAML file and the compressed lists that it names, if there
+// are any: adding one takes no code.
 //
 //go:embed catalog/*.yaml catalog/*.gz
 var catalogFiles embed.FS
@@ -95,7 +95,8 @@ func decodeCatalog(name string, data []byte) (*Catalog, error) {
 var errNotLoaded = errors.New("this catalogue was not made by Load")
 
 // Specs returns the names of all specs of the release's e2e suite, in its
-// order. The slice is shared: do not change it.
+// order, and none where they are not Listed. The slice is shared: do not
+// change it.
 func (c *Catalog) Specs() ([]string, error) {
 	if c.specs == nil {
 		return nil, fmt.Errorf("specs of %s: %w", c.Release, errNotLoaded)
@@ -104,7 +105,8 @@ func (c *Catalog) Specs() ([]string, error) {
 }
 
 // Documentation returns what Kubernetes documents of the release's conformance
-// tests, by NormalName of the spec. The map is shared: do not change it.
+// tests, by NormalName of the spec; nothing of a release whose tests are not
+// in its catalogue. The map is shared: do not change it.
 func (c *Catalog) Documentation() (map[string]Documentation, error) {
 	if c.documentation == nil {
 		return nil, fmt.Errorf("conformance tests of %s: %w", c.Release, errNotLoaded)
@@ -119,6 +121,9 @@ func NormalName(spec string) string {
 }
 
 func readSpecs(files fs.FS, list SpecList) ([]string, error) {
+	if list.File == "" {
+		return nil, nil
+	}
 	specs, err := readLines(files, list.File)
 	if err != nil {
 		return nil, err
@@ -132,6 +137,9 @@ func readSpecs(files fs.FS, list SpecList) ([]string, error) {
 // readDocumentation reads codename, title, release and link, separated by
 // tabs, under a line of headings.
 func readDocumentation(files fs.FS, list ConformanceList) (map[string]Documentation, error) {
+	if list.File == "" {
+		return map[string]Documentation{}, nil
+	}
 	lines, err := readLines(files, list.File)
 	if err != nil {
 		return nil, err

@@ -290,6 +290,7 @@ contradictions:
 software: []
 spec_list: {file: specs.txt.gz, version: v1.9.1, count: 2, varying: []}
 conformance: {file: conformance.tsv.gz, count: 1}
+kubeconfig: /k
 `
 
 func TestAReleaseIsAddedByDataAlone(t *testing.T) {

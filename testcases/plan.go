@@ -317,7 +317,7 @@ func (p planner) container(suite config.Suite, tag config.DockerTag) Container {
 		volumes = suite.Volumes
 	}
 	if p.site.Kubeconfig != "" {
-		c.Volumes = append(c.Volumes, p.site.Kubeconfig+":"+kubeconfigTarget(tag.Name, p.site.Release))
+		c.Volumes = append(c.Volumes, p.site.Kubeconfig+":"+kubeconfigTarget(p.catalog, tag.Name))
 	}
 	for _, volume := range volumes {
 		c.Volumes = append(c.Volumes, strings.ReplaceAll(volume, "{tag}", tag.Name))
@@ -327,18 +327,16 @@ func (p planner) container(suite config.Suite, tag config.DockerTag) Container {
 
 var minorVersion = regexp.MustCompile(`^v1\.([0-9]{1,4})\b`)
 
-// kubeconfigTarget is where an image looks for its kubeconfig: its user is
-// root up to v1.23, and another from v1.24 on (spec/jobs.md). A tag that is no
-// release is taken for one of the site's release.
-func kubeconfigTarget(tag, release string) string {
+// kubeconfigTarget is where an image looks for its kubeconfig: where the
+// catalogue says, unless the tag is of another release. The user of the images
+// is root up to v1.23, and another from v1.24 on (spec/jobs.md).
+func kubeconfigTarget(catalog *Catalog, tag string) string {
 	match := minorVersion.FindStringSubmatch(tag)
-	if match == nil {
-		match = minorVersion.FindStringSubmatch(release)
+	if match == nil || match[0] == catalog.Release {
+		return catalog.Kubeconfig
 	}
-	if match != nil {
-		if minor, err := strconv.Atoi(match[1]); err == nil && minor <= 23 {
-			return "/root/.kube/config"
-		}
+	if minor, err := strconv.Atoi(match[1]); err == nil && minor <= 23 {
+		return "/root/.kube/config"
 	}
 	return "/home/xtesting/.kube/config"
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
@@ -20,6 +21,7 @@ type validator struct {
 }
 
 func (v *validator) validate() error {
+	v.release()
 	v.phases()
 	v.requirements()
 	v.cases()
@@ -31,6 +33,19 @@ func (v *validator) validate() error {
 // errorf records what is wrong at a path of mapping keys and list indexes.
 func (v *validator) errorf(at []any, format string, args ...any) {
 	v.errs = append(v.errs, fmt.Errorf("%s:%d: %s", v.name, lineOf(v.root, at...), fmt.Sprintf(format, args...)))
+}
+
+// release demands that a catalogue says what it has and what it has not.
+func (v *validator) release() {
+	if !path.IsAbs(v.catalog.Kubeconfig) {
+		v.errorf([]any{"kubeconfig"}, "kubeconfig is %q, want its path in the containers", v.catalog.Kubeconfig)
+	}
+	if s := v.catalog.Specification; v.catalog.Specified() && (s.Title == "" || s.Version == "") {
+		v.errorf([]any{"specification"}, "the specification needs a title, a version and a URL; where there is none, leave it out")
+	}
+	if list := v.catalog.SpecList; !v.catalog.Listed() && (list.Version != "" || list.Count != 0 || len(list.Varying) > 0) {
+		v.errorf([]any{"spec_list"}, "a list of specs needs its file; where there is none, leave it out")
+	}
 }
 
 func (v *validator) phases() {
@@ -96,10 +111,7 @@ func (v *validator) oneCase(c *Case, at []any) {
 	case v.catalog.Phases[phase].Container != c.Container:
 		v.errorf(append(at, "container"), "container of %s is %s, but its tier's is %s", c.Name, c.Container, v.catalog.Phases[phase].Container)
 	}
-	v.level(append(at, "level"), c.Name, c.Level, false)
-	if c.Mandatory && c.Level != LevelMust {
-		v.errorf(append(at, "level"), "%s is mandatory, but its level is %q", c.Name, c.Level)
-	}
+	v.specified(c, at)
 	if c.Criteria < 1 || c.Criteria > 100 {
 		v.errorf(append(at, "criteria"), "criteria of %s is %d, want a percentage from 1 to 100", c.Name, c.Criteria)
 	}
@@ -112,11 +124,25 @@ func (v *validator) oneCase(c *Case, at []any) {
 	if _, err := NewSelection(c); err != nil {
 		v.errorf(at, "%v", err)
 	}
-	if len(c.Requirements) == 0 {
-		v.errorf(at, "%s traces to no requirement", c.Name)
-	}
 	v.known(append(at, "requirements"), c.Name, c.Requirements)
 	v.known(append(at, "derived"), c.Name, c.Derived)
+}
+
+// specified checks what only a specification can say of a case.
+func (v *validator) specified(c *Case, at []any) {
+	if !v.catalog.Specified() {
+		if c.Mandatory || c.Level != "" || c.Listed != nil || len(c.Scenarios) > 0 || len(c.Requirements)+len(c.Derived) > 0 {
+			v.errorf(at, "%s: mandatory, level, listed, scenarios and requirements are of a specification, and the release has none", c.Name)
+		}
+		return
+	}
+	v.level(append(at, "level"), c.Name, c.Level, false)
+	if c.Mandatory && c.Level != LevelMust {
+		v.errorf(append(at, "level"), "%s is mandatory, but its level is %q", c.Name, c.Level)
+	}
+	if c.Mandatory && len(c.Requirements) == 0 {
+		v.errorf(at, "%s traces to no requirement", c.Name)
+	}
 }
 
 // coverage demands that a requirement is either covered or says why not.
@@ -138,7 +164,9 @@ func (v *validator) coverage() {
 }
 
 func (v *validator) links() {
-	v.link([]any{"specification", "url"}, v.catalog.Specification.URL)
+	if v.catalog.Specified() {
+		v.link([]any{"specification", "url"}, v.catalog.Specification.URL)
+	}
 	for i, r := range v.catalog.Requirements {
 		v.link([]any{"requirements", i}, r.URL)
 	}

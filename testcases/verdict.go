@@ -45,6 +45,9 @@ type Outcome struct {
 	RecordedFrom string   `json:"recorded_from,omitempty"` // "record" or "log"
 	Derived      Criteria `json:"derived"`
 	Complete     bool     `json:"complete"`
+	// NotChecked is why it cannot be known whether the case is complete. It is
+	// not complete then.
+	NotChecked string `json:"not_checked,omitempty"`
 	// Waiver is the reviewer's reason to accept the case in spite of its
 	// findings, if there is one.
 	Waiver string `json:"waiver,omitempty"`
@@ -85,7 +88,13 @@ const (
 	Conformant            CampaignVerdict = "conformant"
 	ConformantWithWaivers CampaignVerdict = "conformant with waivers"
 	NotConformant         CampaignVerdict = "not conformant"
+	// NoSpecification is the verdict on every campaign of a release that no
+	// specification is of: there is nothing to conform to.
+	NoSpecification CampaignVerdict = "no specification for this release"
 )
+
+// Good says whether a campaign is conformant, with waivers or without.
+func (v CampaignVerdict) Good() bool { return v == Conformant || v == ConformantWithWaivers }
 
 // An Assessment is the verdict on a campaign with everything that it rests
 // on: what a report shows and a reviewer reads.

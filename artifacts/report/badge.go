@@ -19,6 +19,8 @@ func campaignBadge(v testcases.CampaignVerdict) badge {
 		return badge{"pass", "✓", "Conformant"}
 	case testcases.ConformantWithWaivers:
 		return badge{"warn", "⚑", "Conformant with waivers"}
+	case testcases.NoSpecification:
+		return badge{"fail", "∅", "No specification for this release"}
 	default:
 		return badge{"fail", "✗", "Not conformant"}
 	}

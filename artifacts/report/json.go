@@ -101,6 +101,7 @@ type docCase struct {
 	RecordedFrom string           `json:"recorded_from,omitempty"`
 	Derived      *string          `json:"derived"`
 	Complete     bool             `json:"complete"`
+	NotChecked   string           `json:"not_checked,omitempty"`
 	Waiver       string           `json:"waiver,omitempty"`
 	Counts       docCounts        `json:"counts"`
 	Job          string           `json:"job,omitempty"`
@@ -293,7 +294,7 @@ func newCase(catalog *testcases.Catalog, o *testcases.Outcome) docCase {
 		Tier: c.Tier, Container: c.Container,
 		Requirements: []docRequirement{},
 		Verdict:      string(o.Verdict), Recorded: criteria(o.Recorded), RecordedFrom: o.RecordedFrom,
-		Derived: criteria(o.Derived), Complete: o.Complete, Waiver: o.Waiver,
+		Derived: criteria(o.Derived), Complete: o.Complete, NotChecked: o.NotChecked, Waiver: o.Waiver,
 		Counts: docCounts{
 			Passed: o.Counts.Passed, Failed: o.Counts.Failed, Skipped: o.Counts.Skipped,
 			Errors: o.Counts.Errors, Missing: o.Counts.Missing, Extra: o.Counts.Extra,

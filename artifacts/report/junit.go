@@ -119,9 +119,11 @@ func campaignSuite(a *testcases.Assessment) xmlSuite {
 		lines = append(lines, string(f.Kind)+": "+f.Text)
 	}
 	text := strings.Join(lines, "\n")
-	switch a.Verdict {
-	case testcases.Conformant, testcases.ConformantWithWaivers:
+	switch {
+	case a.Verdict.Good():
 		verdict.SystemOut = text
+	case a.Verdict == testcases.NoSpecification:
+		verdict.Failure = &xmlProblem{Message: string(a.Verdict), Type: "verdict", Text: text}
 	default:
 		verdict.Failure = &xmlProblem{Message: string(testcases.NotConformant), Type: "verdict", Text: text}
 	}

@@ -118,6 +118,7 @@ type caseView struct {
 	Derived      badge
 	Statement    string
 	Complete     bool
+	NotChecked   string
 	Counts       testcases.Counts
 	Requirements []link
 	Duration     string
@@ -279,7 +280,7 @@ func (p *page) newCase(catalog *testcases.Catalog, o *testcases.Outcome) *caseVi
 		Level: string(c.Level), Container: c.Container,
 		Badge: caseBadge(o.Verdict), Waiver: o.Waiver,
 		Recorded: criteriaBadge(o.Recorded), RecordedFrom: o.RecordedFrom, Derived: criteriaBadge(o.Derived),
-		Statement: statement(o), Complete: o.Complete, Counts: o.Counts,
+		Statement: statement(o), Complete: o.Complete, NotChecked: o.NotChecked, Counts: o.Counts,
 		Duration: duration(o.Seconds),
 		Findings: p.findings(o.Folder, o.Findings),
 		Notes:    c.Notes,
@@ -403,6 +404,8 @@ func statement(o *testcases.Outcome) string {
 		return fmt.Sprintf("No outcome was recorded; the raw files say %s.", derived)
 	case derived == testcases.CriteriaNone:
 		return fmt.Sprintf("The container recorded %s; the raw files say neither PASS nor FAIL.", recorded)
+	case o.NotChecked != "" && recorded == derived:
+		return fmt.Sprintf("Recorded %s, derived %s; whether everything selected was executed was not checked: %s.", recorded, derived, o.NotChecked)
 	case recorded != derived:
 		return fmt.Sprintf("The container recorded %s, but its raw files say %s: they are in conflict.", recorded, derived)
 	case !o.Complete:
@@ -418,6 +421,9 @@ func lede(p *page) string {
 		if c.Badge.Kind == "pass" {
 			passed++
 		}
+	}
+	if len(p.Mandatory) == 0 && p.Verdict == campaignBadge(testcases.NoSpecification) {
+		return "No version of RC2 is of this release: no case is mandatory, and no platform can be conformant. What the cases came to is shown all the same."
 	}
 	if len(p.Mandatory) == 0 {
 		return "No mandatory case was looked at."

@@ -222,11 +222,18 @@ func findLoggedIn(c *collector, in Input, name string) error {
 	}
 }
 
+// noSeverity is the word of a case that no vulnerability fails, as RC2 has it
+// from Nile on.
+const noSeverity = "none"
+
 // failingSeverity is the severity from which a vulnerability fails the case.
 func failingSeverity(c *collector, kase *testcases.Case) int {
 	word, ok := kase.Args["severity"]
 	if !ok {
 		return hunterSeverities["high"]
+	}
+	if word == noSeverity {
+		return hunterSeverities["high"] + 1
 	}
 	severity := hunterSeverities[strings.ToLower(fmt.Sprint(word))]
 	if severity == 0 {

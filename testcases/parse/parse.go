@@ -83,7 +83,9 @@ var parsers = map[string]parser{
 func Case(in Input) (testcases.Evidence, error) {
 	parse, ok := parsers[in.Case.Driver]
 	if !ok {
-		return testcases.Evidence{}, fmt.Errorf("%s: no parser for results of driver %q", in.Case.Name, in.Case.Driver)
+		err := fmt.Errorf("not parsed: no parser for results of driver %q", in.Case.Driver)
+		finding := testcases.Finding{Kind: testcases.FindingIncomplete, Text: err.Error()}
+		return testcases.Evidence{Findings: []testcases.Finding{finding}, NotParsed: true}, fmt.Errorf("%s: %w", in.Case.Name, err)
 	}
 	evidence, err := parse(in)
 	for _, e := range unjoin(err) {

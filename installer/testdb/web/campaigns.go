@@ -36,6 +36,8 @@ type tally struct {
 // Badge says whether all mandatory cases are recorded PASS.
 func (t tally) Badge() badge {
 	switch {
+	case t.Mandatory == 0:
+		return badge{"none", "∅", "No specification for this release"}
 	case t.Unknown:
 		return badge{"none", "?", "Too many records to tell"}
 	case t.Failed > 0:
@@ -46,8 +48,8 @@ func (t tally) Badge() badge {
 	return badge{"pass", "✓", fmt.Sprintf("All %d recorded PASS", t.Mandatory)}
 }
 
-// Whole says that every mandatory case is recorded PASS.
-func (t tally) Whole() bool { return !t.Unknown && t.Passed == t.Mandatory }
+// Whole says that every mandatory case is recorded PASS, where there are any.
+func (t tally) Whole() bool { return !t.Unknown && t.Mandatory > 0 && t.Passed == t.Mandatory }
 
 // FailedAt and MissingAt are where their parts of a bar begin.
 func (t tally) FailedAt() int  { return t.Passed }
