@@ -21,12 +21,12 @@ func newCatalogCmd(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "catalog [CASE]",
 		Short: "Show the RC2 test cases, their focus and skip lists, requirements and links",
-		Long: `catalog prints what RC2 says of the test cases of a release: a table of all, or
-everything about one. It needs no network.
+		Long: `catalog prints what RC2 and the containers say of the test cases of the site's
+release: a table of all, or everything about one. It needs no network.
 
 SPECS counts what a case's focus and skip select from the list of all e2e specs
-of the release. With --specs their names are printed, one a line, as they are:
-some end in a blank.
+of the release, where it is known. With --specs their names are printed, one a
+line, as they are: some end in a blank.
 
 EXIT STATUS
   0  done
@@ -35,6 +35,7 @@ EXIT STATUS
   xtci catalog sig_network
   xtci catalog sig_network --specs
   xtci catalog --trace
+  xtci catalog --set release=v1.29
   xtci catalog -o json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
@@ -55,6 +56,7 @@ EXIT STATUS
 	}
 	cmd.Flags().BoolVar(&options.trace, "trace", false, "print requirement to cases, case to requirements, and what no case covers")
 	cmd.Flags().BoolVar(&options.specs, "specs", false, "print the names of the specs that the case selects")
+	cmd.AddCommand(newCatalogReleasesCmd(app), newCatalogDiffCmd(app))
 	return cmd
 }
 
@@ -64,7 +66,7 @@ func runCatalog(app *app, catalog *testcases.Catalog, options catalogOptions) er
 		return usage(errors.New("--trace is about the whole catalogue: it goes with no CASE and no --specs"))
 	case options.trace:
 		trace := catalog.Trace()
-		return app.show(trace, func(w io.Writer) error { return writeTrace(w, &trace) })
+		return app.show(trace, func(w io.Writer) error { return writeTrace(w, catalog, &trace) })
 	case options.specs && options.name == "":
 		return usage(errors.New("--specs wants a CASE"))
 	case options.name == "":
@@ -74,8 +76,11 @@ func runCatalog(app *app, catalog *testcases.Catalog, options catalogOptions) er
 	if err != nil {
 		return err
 	}
-	if options.specs && c.Focus == "" {
+	switch {
+	case options.specs && c.Focus == "":
 		return usage(fmt.Errorf("--specs: %s runs no e2e specs, its driver is %s", c.Name, c.Driver))
+	case options.specs && !catalog.Listed():
+		return usage(fmt.Errorf("--specs: the e2e specs of %s are not known: there is no list for this release (xtci catalog releases)", catalog.Release))
 	}
 	view, err := newCaseView(catalog, c)
 	if err != nil {
@@ -84,7 +89,7 @@ func runCatalog(app *app, catalog *testcases.Catalog, options catalogOptions) er
 	if options.specs {
 		return app.show(view.Specs, func(w io.Writer) error { return writeSpecs(w, &view.Specs) })
 	}
-	return app.show(view, func(w io.Writer) error { return writeCase(w, view) })
+	return app.show(view, func(w io.Writer) error { return writeCase(w, catalog, view) })
 }
 
 // show prints a result as JSON or as text.

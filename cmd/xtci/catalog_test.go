@@ -68,6 +68,19 @@ func TestCatalogPrints(t *testing.T) {
 		{"sig_auth-specs-json", []string{"sig_auth", "--specs", "-o", "json"}},
 		{"netperf-json", []string{"netperf", "-o", "json"}},
 		{"trace", []string{"--trace"}},
+		{"releases", []string{"releases"}},
+		{"releases-json", []string{"releases", "-o", "json"}},
+		{"all-v1.24", []string{"--set", "release=v1.24"}},
+		{"all-v1.29", []string{"--set", "release=v1.29"}},
+		{"trace-v1.24", []string{"--trace", "--set", "release=v1.24"}},
+		{"sig_auth-v1.24", []string{"sig_auth", "--set", "release=v1.24"}},
+		{"kube_hunter-v1.29", []string{"kube_hunter", "--set", "release=v1.29"}},
+		{"cni_smoke-v1.33-json", []string{"cni_smoke", "--set", "release=v1.33", "-o", "json"}},
+		{"diff-v1.23-v1.24", []string{"diff", "v1.23", "v1.24"}},
+		{"diff-v1.25-v1.29", []string{"diff", "v1.25", "v1.29"}},
+		{"diff-v1.32-v1.31", []string{"diff", "v1.32", "v1.31"}},
+		{"diff-v1.23-v1.23", []string{"diff", "v1.23", "v1.23"}},
+		{"diff-v1.31-v1.32-json", []string{"diff", "v1.31", "v1.32", "-o", "json"}},
 	} {
 		t.Run(test.golden, func(t *testing.T) {
 			t.Parallel()
@@ -121,7 +134,12 @@ func TestCatalogRefusesWrongUse(t *testing.T) {
 		{"--trace is about the whole catalogue", []string{"--trace", "--specs"}},
 		{"one CASE at most", []string{"sig_network", "sig_node"}},
 		{"unknown flag: --spec", []string{"--spec"}},
-		{"known are v1.23", []string{"--set", "release=v1.22"}},
+		{`no catalogue of release "v1.20": known are v1.21, v1.22, v1.23`, []string{"--set", "release=v1.20"}},
+		{"the e2e specs of v1.29 are not known", []string{"sig_auth", "--specs", "--set", "release=v1.29"}},
+		{`no catalogue of release "v1.37"`, []string{"diff", "v1.36", "v1.37"}},
+		{`no catalogue of release "../v1.23"`, []string{"diff", "../v1.23", "v1.24"}},
+		{"want FROM TO", []string{"diff", "v1.23"}},
+		{"releases takes no arguments", []string{"releases", "v1.23"}},
 	} {
 		out, stderr, code := runCatalogCommand(t, test.args...)
 		if code != exitUsage || out != "" || !strings.Contains(stderr, test.want) {

@@ -29,35 +29,74 @@ func writeCatalog(w io.Writer, catalog *testcases.Catalog) error {
 		if c.Mandatory {
 			mandatory++
 		}
-		count, err := selectedCount(c, specs)
+		count, err := selectedCount(catalog, c, specs)
 		if err != nil {
 			return err
 		}
+		requirement := "-"
+		if len(c.Requirements) > 0 {
+			requirement = c.Requirements[0]
+		}
 		rows = append(rows, []string{
-			c.Name, c.Tier, mandatoryWord(c.Mandatory), string(c.Level),
-			catalog.Execution(c), c.Driver, count, c.Requirements[0],
+			c.Name, c.Tier, mandatoryOf(catalog, c), levelOf(c), catalog.Execution(c), c.Driver, count, requirement,
 		})
 	}
-	s := catalog.Specification
-	_, err = fmt.Fprintf(w, "%s, %s\n%s\n\n", s.Title, s.Version, s.URL)
-	return errors.Join(err,
-		writeTable(w, "", []string{"CASE", "TIER", "MANDATORY", "LEVEL", "EXECUTION", "DRIVER", "SPECS", "REQUIREMENT"}, rows),
-		printf(w, "\n%d cases of %s in the order in which they run, %d mandatory. SPECS: of the %d of Kubernetes %s.\n",
-			len(rows), catalog.Release, mandatory, len(specs), catalog.SpecList.Version),
-		printf(w, "The specifications contradict themselves in %d places, and %d requirements have no case: see xtci catalog --trace.\n",
-			len(catalog.Contradictions), len(catalog.Trace().NotCovered)))
+	b := bufio.NewWriter(w)
+	fmt.Fprintln(b, catalog.SpecificationText())
+	if catalog.Specified() {
+		fmt.Fprintln(b, catalog.Specification.URL)
+	}
+	fmt.Fprintln(b)
+	err = writeTable(b, "", []string{"CASE", "TIER", "MANDATORY", "LEVEL", "EXECUTION", "DRIVER", "SPECS", "REQUIREMENT"}, rows)
+	fmt.Fprintf(b, "\n%d cases of %s in the order in which they run, %d mandatory. %s\n", len(rows), catalog.Release, mandatory, specsText(catalog))
+	switch {
+	case !catalog.Specified():
+		fmt.Fprintln(b, "No version of RC2 is of this release: no case is mandatory, and no cluster can be conformant.")
+	case len(catalog.Contradictions)+len(catalog.Trace().NotCovered) > 0:
+		fmt.Fprintf(b, "The specifications contradict themselves in %d places, and %d requirements have no case: see xtci catalog --trace.\n",
+			len(catalog.Contradictions), len(catalog.Trace().NotCovered))
+	}
+	for _, note := range catalog.Notes {
+		writeText(b, "", note)
+	}
+	return errors.Join(err, b.Flush())
+}
+
+func specsText(catalog *testcases.Catalog) string {
+	if !catalog.Listed() {
+		return "SPECS: no list for this release."
+	}
+	return fmt.Sprintf("SPECS: of the %d of Kubernetes %s.", catalog.SpecList.Count, catalog.SpecList.Version)
 }
 
 // selectedCount is empty for a case that does not run the e2e suite.
-func selectedCount(c *testcases.Case, specs []string) (string, error) {
-	if c.Focus == "" {
+func selectedCount(catalog *testcases.Catalog, c *testcases.Case, specs []string) (string, error) {
+	switch {
+	case c.Focus == "":
 		return "", nil
+	case !catalog.Listed():
+		return "?", nil
 	}
 	selection, err := testcases.NewSelection(c)
 	if err != nil {
 		return "", err
 	}
 	return fmt.Sprint(len(selection.Select(specs))), nil
+}
+
+// mandatoryOf is a dash where no specification says.
+func mandatoryOf(catalog *testcases.Catalog, c *testcases.Case) string {
+	if !catalog.Specified() {
+		return "-"
+	}
+	return mandatoryWord(c.Mandatory)
+}
+
+func levelOf(c *testcases.Case) string {
+	if c.Level == "" {
+		return "-"
+	}
+	return string(c.Level)
 }
 
 func mandatoryWord(mandatory bool) string {
@@ -77,13 +116,13 @@ func writeSpecs(w io.Writer, list *specList) error {
 }
 
 // writeCase prints everything about one case.
-func writeCase(w io.Writer, view *caseView) error {
+func writeCase(w io.Writer, catalog *testcases.Catalog, view *caseView) error {
 	b := bufio.NewWriter(w)
 	c := view.Case
 	fmt.Fprintf(b, "%s\n", c.Name)
 	writeText(b, "  ", c.Description)
 	fmt.Fprintln(b)
-	err := writeTable(b, "  ", nil, caseFacts(view))
+	err := writeTable(b, "  ", nil, caseFacts(catalog, view))
 	writeRequirements(b, "Requirements", view.Requirements)
 	writeRequirements(b, "Derived requirements: they match by their text alone, no document says so", view.Derived)
 	writeFocus(b, c)
@@ -113,16 +152,20 @@ func writeCase(w io.Writer, view *caseView) error {
 	return errors.Join(err, b.Flush())
 }
 
-func caseFacts(view *caseView) [][]string {
+func caseFacts(catalog *testcases.Catalog, view *caseView) [][]string {
 	c := view.Case
 	driver := c.Driver
 	if c.Nodes > 0 {
 		driver += fmt.Sprintf(", %d ginkgo nodes", c.Nodes)
 	}
+	mandatory := string(testcases.NoSpecification)
+	if catalog.Specified() {
+		mandatory = mandatoryWord(c.Mandatory) + ", " + string(c.Level)
+	}
 	facts := [][]string{
 		{"Container", c.Container},
 		{"Tier", c.Tier + ", " + view.Execution},
-		{"Mandatory", mandatoryWord(c.Mandatory) + ", " + string(c.Level)},
+		{"Mandatory", mandatory},
 		{"Run by default", yesNo(c.Default)},
 		{"Criteria", fmt.Sprintf("PASS from %d %%", c.Criteria)},
 		{"Driver", driver},
@@ -133,7 +176,14 @@ func caseFacts(view *caseView) [][]string {
 	for _, key := range slices.Sorted(maps.Keys(c.Dependencies)) {
 		facts = append(facts, []string{"Skipped unless", key + " matches " + c.Dependencies[key]})
 	}
-	if c.Focus != "" {
+	for _, image := range c.Images {
+		facts = append(facts, []string{"Cluster image", image})
+	}
+	switch {
+	case c.Focus == "":
+	case !catalog.Listed():
+		facts = append(facts, []string{"Specs", "not known: no list for this release"})
+	default:
 		facts = append(facts, []string{"Specs", fmt.Sprintf("%d of the %d of Kubernetes %s (--specs names them)",
 			len(view.Specs.Selected), view.Specs.Listed, view.Specs.Version)})
 	}
@@ -165,8 +215,12 @@ func writeFocus(w io.Writer, c *testcases.Case) {
 }
 
 // writeTrace prints the traceability both ways.
-func writeTrace(w io.Writer, trace *testcases.Trace) error {
+func writeTrace(w io.Writer, catalog *testcases.Catalog, trace *testcases.Trace) error {
 	b := bufio.NewWriter(w)
+	if !catalog.Specified() {
+		fmt.Fprintf(b, "%s: %s.\n", trace.Release, testcases.NoSpecification)
+		return b.Flush()
+	}
 	fmt.Fprintf(b, "Traceability of %s. Derived: the text matches, but no document says so.\n", trace.Release)
 	writeHeading(b, fmt.Sprintf("From requirement to case (%d)", len(trace.Requirements)))
 	for _, r := range trace.Requirements {
@@ -186,6 +240,12 @@ func writeTrace(w io.Writer, trace *testcases.Trace) error {
 		writeText(b, "      ", "not covered: "+r.NotCovered)
 	}
 	writeContradictions(b, trace.Contradictions)
+	if len(catalog.Notes) > 0 {
+		writeHeading(b, "Notes")
+	}
+	for _, note := range catalog.Notes {
+		writeText(b, "  ", note)
+	}
 	return b.Flush()
 }
 
