@@ -1,0 +1,406 @@
+package playbook
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	jinja "github.com/nikolalohinski/gonja/v2/config"
+	"github.com/nikolalohinski/gonja/v2/exec"
+	"github.com/nikolalohinski/gonja/v2/loaders"
+	"github.com/nikolalohinski/gonja/v2/nodes"
+	"github.com/nikolalohinski/gonja/v2/tokens"
+
+	"github.com/anuket-project/xtci/config"
+)
+
+// Limits of templates: what one is, what it comes to, and what all of a
+// playbook come to. With no loops, no repetition and these, none can take long
+// or grow large.
+const (
+	maxTemplate = 16 << 10
+	maxNesting  = 30
+	maxNodes    = 300
+	maxText     = 64 << 10
+	maxSpent    = 16 << 20
+)
+
+// resolve returns a value with the templates in it resolved.
+func (s *scope) resolve(v *value) (*value, error) {
+	switch data := v.data.(type) {
+	case string:
+		switch {
+		case v.encrypted:
+			return nil, &problem{v.place, "", problemVault, "it is encrypted with Ansible Vault, which xtci does not open: ansible-vault view shows it; give it to xtci by --set, by an XTCI_ variable, or in a copy of the playbook"}
+		case v.raw || !isTemplate(data):
+			return v, nil
+		}
+		return s.render(v.place, data)
+	case []*value:
+		list := make([]*value, len(data))
+		for i, element := range data {
+			var err error
+			if list[i], err = s.resolve(element); err != nil {
+				return nil, err
+			}
+		}
+		return &value{place: v.place, data: list}, nil
+	case *mapping:
+		m := newMapping()
+		for _, p := range data.pairs {
+			var err error
+			if p.value, err = s.resolve(p.value); err != nil {
+				return nil, err
+			}
+			m.set(p)
+		}
+		return &value{place: v.place, data: m}, nil
+	default:
+		return v, nil
+	}
+}
+
+func isTemplate(text string) bool {
+	return strings.Contains(text, "{{") || strings.Contains(text, "{%") || strings.Contains(text, "{#")
+}
+
+// render resolves one template. If it is one expression, its value is what the
+// expression comes to, and text otherwise.
+func (s *scope) render(at place, source string) (*value, error) {
+	if err := s.ctx.Err(); err != nil {
+		return nil, err
+	}
+	fail := func(format string, args ...any) error {
+		return &problem{at: at, text: fmt.Sprintf(format, args...) + " (in " + quoted(source) + ")"}
+	}
+	if len(source) > maxTemplate || nesting(source) > maxNesting {
+		return nil, fail("the template is too long, or has more than %d brackets within each other", maxNesting)
+	}
+	template, err := parseTemplate(source)
+	if err != nil {
+		return nil, fail("%s", reason(err))
+	}
+	look := inspector{names: map[string]bool{}}
+	for _, node := range template.Root().Nodes {
+		look.node(node, false)
+	}
+	if look.lookup != "" {
+		return nil, &problem{at, "", problemLookup, look.lookup + " is ignored: xtci runs nothing of a playbook"}
+	}
+	if look.wrong != "" {
+		return nil, fail("%s", look.wrong)
+	}
+	if look.count > maxNodes {
+		return nil, fail("the template has more than %d parts", maxNodes)
+	}
+	context := exec.EmptyContext()
+	for _, name := range slices.Sorted(maps.Keys(look.names)) {
+		s.used[name] = true
+		v, err := s.get(name)
+		if err != nil {
+			return nil, err
+		}
+		if v != nil {
+			if expression, ok := single(template.Root()); ok && isName(expression, name) {
+				return &value{place: at, data: v.data}, nil
+			}
+			context.Set(name, v.native())
+		} else if look.names[name] { // it has to be there
+			return nil, fail("%s is not there: %s", name, s.missing(name))
+		}
+	}
+	data, err := s.run(at, template, context)
+	if err != nil {
+		return nil, fail("%s", reason(err))
+	}
+	if s.spent += size(data); s.spent > maxSpent {
+		return nil, fail("the templates of the playbook come to more than %d bytes", maxSpent)
+	}
+	return &value{place: at, data: data}, nil
+}
+
+// missing says what to do about a variable that is not there.
+func (s *scope) missing(name string) string {
+	if strings.HasPrefix(name, "ansible_") || name == "hostvars" || name == "groups" {
+		return "it is a fact of a host, which xtci does not gather: give the value itself"
+	}
+	return fmt.Sprintf("did you mean %s? Variables are those of the role, of the play, of vars_files, host_vars and group_vars", config.Nearest(s.names(), name))
+}
+
+func (s *scope) run(at place, template *exec.Template, context *exec.Context) (data any, err error) {
+	defer func() { // of the library: dividing by nothing is one
+		if caught := recover(); caught != nil {
+			err = fmt.Errorf("it cannot be resolved: %v", caught)
+		}
+	}()
+	if expression, ok := single(template.Root()); ok {
+		environment := *templates()
+		environment.Context = context
+		evaluator := exec.Evaluator{Config: settings(), Environment: &environment, Loader: only("")}
+		result := evaluator.Eval(expression)
+		if result.IsError() {
+			return nil, errors.New(result.Error())
+		}
+		return made(at, result.ToGoSimpleType(false))
+	}
+	var output limited
+	if err := template.Execute(&output, context); err != nil {
+		return nil, err
+	}
+	return output.String(), nil
+}
+
+// single returns the expression of a template that is nothing but one.
+func single(root *nodes.Template) (nodes.Expression, bool) {
+	if len(root.Nodes) != 1 {
+		return nil, false
+	}
+	output, ok := root.Nodes[0].(*nodes.Output)
+	if !ok || output.Condition != nil {
+		return nil, false
+	}
+	return output.Expression, true
+}
+
+func isName(expression nodes.Expression, name string) bool {
+	n, ok := expression.(*nodes.Name)
+	return ok && n.Name.Val == name
+}
+
+// made is a value that a template came to.
+func made(at place, result any) (any, error) {
+	switch r := result.(type) {
+	case error:
+		return nil, r
+	case nil, bool, float64:
+		return r, nil
+	case string:
+		if len(r) > maxText {
+			return nil, errTooLong
+		}
+		return r, nil
+	case int:
+		return int64(r), nil
+	case []any:
+		list := make([]*value, len(r))
+		for i, element := range r {
+			data, err := made(at, element)
+			if err != nil {
+				return nil, err
+			}
+			list[i] = &value{place: at, data: data}
+		}
+		return list, nil
+	case map[string]any:
+		m := newMapping()
+		for _, key := range slices.Sorted(maps.Keys(r)) {
+			data, err := made(at, r[key])
+			if err != nil {
+				return nil, err
+			}
+			m.set(pair{key: key, at: at, value: &value{place: at, data: data}})
+		}
+		return m, nil
+	default:
+		return nil, fmt.Errorf("it comes to %T, which no variable can be", result)
+	}
+}
+
+// size is how large a value is, roughly.
+func size(data any) int {
+	switch d := data.(type) {
+	case string:
+		return len(d)
+	case []*value:
+		n := len(d)
+		for _, element := range d {
+			n += size(element.data)
+		}
+		return n
+	case *mapping:
+		n := len(d.pairs)
+		for _, p := range d.pairs {
+			n += len(p.key) + size(p.value.data)
+		}
+		return n
+	default:
+		return 1
+	}
+}
+
+var errTooLong = fmt.Errorf("it comes to more than %d bytes", maxText)
+
+// limited is text that does not grow for ever.
+type limited struct{ strings.Builder }
+
+func (l *limited) Write(b []byte) (int, error) {
+	if l.Len()+len(b) > maxText {
+		return 0, errTooLong
+	}
+	return l.Builder.Write(b)
+}
+
+func (l *limited) WriteString(text string) (int, error) { return l.Write([]byte(text)) }
+
+// nesting is how deep brackets are in each other.
+func nesting(source string) int {
+	depth, most := 0, 0
+	for _, c := range source {
+		switch c {
+		case '(', '[', '{':
+			depth++
+			most = max(most, depth)
+		case ')', ']', '}':
+			depth = max(depth-1, 0)
+		}
+	}
+	return most
+}
+
+// inspector looks through a template before anything of it is done.
+type inspector struct {
+	names  map[string]bool // and whether they have to be there
+	count  int
+	lookup string
+	wrong  string
+}
+
+func (i *inspector) all(list []nodes.Expression, by map[string]nodes.Expression, lenient bool) {
+	for _, n := range list {
+		i.node(n, lenient)
+	}
+	for _, n := range by {
+		i.node(n, lenient)
+	}
+}
+
+// node looks at a node and all in it. Within what has a default, names need
+// not be there: lenient.
+func (i *inspector) node(node nodes.Node, lenient bool) {
+	i.count++
+	if node == nil || i.count > maxNodes {
+		return
+	}
+	switch n := node.(type) {
+	case *nodes.Data, *nodes.Comment, *nodes.String, *nodes.Integer, *nodes.Float, *nodes.Bool, *nodes.None:
+	case *nodes.Output:
+		i.node(n.Expression, false)
+		if n.Condition != nil {
+			i.node(n.Condition, false)
+		}
+		if n.Alternative != nil {
+			i.node(n.Alternative, false)
+		}
+	case *nodes.Name:
+		i.names[n.Name.Val] = i.names[n.Name.Val] || !lenient
+	case *nodes.List:
+		i.all(n.Val, nil, lenient)
+	case *nodes.Tuple:
+		i.all(n.Val, nil, lenient)
+	case *nodes.Dict:
+		for _, p := range n.Pairs {
+			i.node(p.Key, lenient)
+			i.node(p.Value, lenient)
+		}
+	case *nodes.FilteredExpression:
+		i.filtered(n, lenient)
+	case *nodes.TestExpression:
+		i.node(n.Expression, lenient || n.Test.Name == "defined" || n.Test.Name == "undefined")
+		i.all(n.Test.Args, n.Test.Kwargs, lenient)
+	case *nodes.Call:
+		i.call(n, lenient)
+	case *nodes.GetItem:
+		i.node(n.Node, lenient)
+		i.node(n.Arg, lenient)
+	case *nodes.GetAttribute:
+		i.node(n.Node, lenient)
+	case *nodes.GetSlice:
+		for _, part := range [...]nodes.Node{n.Node, n.Start, n.End, n.Step} {
+			if part != nil {
+				i.node(part, lenient)
+			}
+		}
+	case *nodes.Negation:
+		i.node(n.Term, lenient)
+	case *nodes.UnaryExpression:
+		i.node(n.Term, lenient)
+	case *nodes.BinaryExpression:
+		if kind := n.Operator.Token.Type; kind == tokens.Multiply || kind == tokens.Power {
+			i.wrong = "* and ** are not there: give the result"
+		}
+		i.node(n.Left, lenient)
+		i.node(n.Right, lenient)
+	default:
+		i.wrong = "it has more than expressions between {{ and }}"
+	}
+}
+
+func (i *inspector) filtered(n *nodes.FilteredExpression, lenient bool) {
+	for k, filter := range n.Filters {
+		if k == 0 {
+			lenient = lenient || filter.Name == "default" || filter.Name == "d"
+			i.node(n.Expression, lenient)
+		}
+		if !templates().Filters.Exists(filter.Name) {
+			i.wrong = fmt.Sprintf("the filter %s is not there: did you mean %s? Otherwise give the result", clip(filter.Name), config.Nearest(filterNames(), filter.Name))
+		}
+		i.all(filter.Args, filter.Kwargs, false)
+	}
+}
+
+// call looks at a call: of a method, or of a function, which would have to be
+// run.
+func (i *inspector) call(n *nodes.Call, lenient bool) {
+	switch f := n.Func.(type) {
+	case *nodes.Name:
+		switch name := f.Name.Val; name {
+		case "lookup", "query", "q", "url":
+			i.lookup = name
+		default:
+			i.wrong = fmt.Sprintf("the function %s is not there: give the result", clip(name))
+		}
+	case *nodes.GetAttribute:
+		i.node(f.Node, lenient)
+	default:
+		i.wrong = "it calls what is no function"
+	}
+	i.all(n.Args, n.Kwargs, lenient)
+}
+
+// only is the library's way to templates: there is this one, and no files.
+type only string
+
+var errNoFiles = errors.New("templates name no files")
+
+func (o only) Read(string) (io.Reader, error)       { return strings.NewReader(string(o)), nil }
+func (only) Resolve(string) (string, error)         { return "", errNoFiles }
+func (only) Inherit(string) (loaders.Loader, error) { return nil, errNoFiles }
+
+func parseTemplate(source string) (template *exec.Template, err error) {
+	defer func() { // of the library
+		if caught := recover(); caught != nil {
+			err = fmt.Errorf("it is no expression of Jinja: %v", caught)
+		}
+	}()
+	return exec.NewTemplate("template", settings(), only(source), templates())
+}
+
+func settings() *jinja.Config {
+	c := jinja.New()
+	c.KeepTrailingNewline = true
+	return c
+}
+
+// reason is a library's error without what it wraps around.
+func reason(err error) string {
+	text := err.Error()
+	if i := strings.LastIndex(text, "failed to parse template"); i >= 0 {
+		if _, rest, ok := strings.Cut(text[i:], "': "); ok {
+			text = "it is no expression of Jinja: " + rest
+		}
+	}
+	return clip(strings.Join(strings.Fields(text), " "))
+}
