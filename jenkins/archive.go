@@ -120,8 +120,10 @@ func (b *builder) classicScript(title string, c testcases.Container, folder stri
 		constant(config.Variable{Name: "S3_ENDPOINT_URL", Value: services.S3})
 		env("S3_DST_URL", services.Bucket+folder)
 		env("HTTP_DST_URL", services.Files+folder)
-		constant(config.Variable{Name: "AWS_ACCESS_KEY_ID", Value: services.AccessKey})
-		constant(config.Variable{Name: "AWS_SECRET_ACCESS_KEY", Value: services.SecretKey.Reveal()})
+		if services.AccessKey != "" {
+			constant(config.Variable{Name: "AWS_ACCESS_KEY_ID", Value: services.AccessKey})
+			constant(config.Variable{Name: "AWS_SECRET_ACCESS_KEY", Value: services.SecretKey.Reveal()})
+		}
 	}
 	if services.TestDB != "" {
 		constant(config.Variable{Name: "TEST_DB_URL", Value: services.TestDB + "/results"})

@@ -38,7 +38,8 @@ type Services struct {
 	Files   string // where the bucket is downloaded from
 	TestDB  string // .../api/v1, without a slash at the end
 	TestDBX string // the same, as people reach it
-	// AccessKey and SecretKey are those of the object store.
+	// AccessKey and SecretKey are those of the object store. Empty is that
+	// containers have them in a file that is mounted.
 	AccessKey string
 	SecretKey config.Secret
 	// KeysFile is a file beside Jenkins that sets AWS_ACCESS_KEY_ID and

@@ -299,10 +299,12 @@ func (b *builder) variables(c testcases.Container, folder string) variables {
 		all.set("S3_ENDPOINT_URL", quote(services.S3))
 		all.set("S3_DST_URL", expand(services.Bucket+folder))
 		all.set("HTTP_DST_URL", expand(services.Files+folder))
-		if services.KeysFile == "" {
+		switch {
+		case services.KeysFile == "" && services.AccessKey == "": // in a file that is mounted
+		case services.KeysFile == "":
 			all.set("AWS_ACCESS_KEY_ID", quote(services.AccessKey))
 			all.set("AWS_SECRET_ACCESS_KEY", quote(services.SecretKey.Reveal()))
-		} else {
+		default:
 			file := string(quote(services.KeysFile))
 			all.lines = append(all.lines,
 				"if [ ! -r "+file+" ]; then",

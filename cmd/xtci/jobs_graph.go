@@ -51,6 +51,10 @@ func (a *app) jobOptions(site config.Site) (jenkins.Options, error) {
 	if err != nil {
 		return jenkins.Options{}, err
 	}
+	public, err := site.Public()
+	if err != nil {
+		return jenkins.Options{}, err
+	}
 	prefix, err := filepath.Abs(site.Stack.Prefix)
 	if err != nil {
 		return jenkins.Options{}, fmt.Errorf("stack.prefix: %w", err)
@@ -58,7 +62,7 @@ func (a *app) jobOptions(site config.Site) (jenkins.Options, error) {
 	o := jenkins.Options{
 		Classic: site.Wiring == config.WiringClassic && site.Archive.By == config.ArchiveByContainer,
 		Owner:   site.Stack.Name, Network: site.Stack.Name, Workspace: site.Jobs.Workspace,
-		Services: services(site, inside, outside), Host: services(site, outside, outside),
+		Services: services(site, inside, public), Host: services(site, outside, public),
 		StopOnFailure: site.Failure == config.FailureStop, Jobs: site.Jobs,
 	}
 	if site.Wiring == config.WiringClassic {
@@ -79,12 +83,16 @@ func (a *app) jobOptions(site config.Site) (jenkins.Options, error) {
 // services are those of the site, by the endpoints as somebody reaches them.
 func services(site config.Site, e, people config.Endpoints) jenkins.Services {
 	minio := site.Stack.Minio
+	bucket := "s3://" + minio.Bucket
+	if minio.Folder != "" {
+		bucket += "/" + minio.Folder
+	}
 	s := jenkins.Services{
-		S3: e.S3, Bucket: "s3://" + minio.Bucket, Files: people.Files,
+		S3: e.S3, Bucket: bucket, Files: people.Files,
 		AccessKey: minio.JobsAccessKey, SecretKey: minio.JobsSecretKey, KeysFile: site.Jobs.KeysFile,
 	}
 	// Only the stack's own Jenkins has that file, and its agents do not.
-	if s.KeysFile == "" && site.Stack.Jenkins.Enabled && site.Stack.Jenkins.External.URL == "" && !site.Jobs.UseNode {
+	if s.KeysFile == "" && s.AccessKey != "" && site.Stack.Jenkins.Enabled && site.Stack.Jenkins.External.URL == "" && !site.Jobs.UseNode {
 		s.KeysFile = installer.JobsKeysFile
 	}
 	if e.TestDB != "" {
