@@ -36,7 +36,7 @@ lint: ## run the linters
 	@command -v shellcheck >/dev/null || echo 'NOT LINTED, WITHOUT SHELLCHECK (apt-get install shellcheck): the scripts of jobs'
 	CGO_ENABLED=0 $(GO) test -count 1 -run TestScriptsPassShellcheck ./jenkins
 
-demo: build ## replay the recorded sample campaign, publish and review it, in ./demo
+demo: build ## the whole thing on Docker, or a replay without: report and archive in ./demo
 	@sh tools/demo.sh bin/xtci demo
 
 picture: build ## make docs/report.png anew, with Chromium
