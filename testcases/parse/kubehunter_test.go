@@ -108,6 +108,7 @@ func TestKubeHunterSeverityThatFails(t *testing.T) {
 		"medium":          {"medium", "MHCN"},
 		"low":             {"Low", "LMHCN"},
 		"of another kind": {7, "HCN"},
+		"none":            {"none", "CN"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
