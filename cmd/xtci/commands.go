@@ -17,6 +17,8 @@ func (a *app) commands() []*cobra.Command {
 		newChecksCmd(a),
 		newCatalogCmd(a),
 		newJobsCmd(a),
+		newSiteCmd(a),
+		newLintCmd(a),
 		newKeysCmd(a),
 		newServeCmd(a),
 		newTestDBCmd(a),

@@ -55,11 +55,11 @@ func runJobsRender(a *app, dir string) error {
 	if dir == "" {
 		return usage(errors.New("jobs render: name the folder to write to (--dir DIR)"))
 	}
-	site, err := a.site()
+	sites, err := a.sites()
 	if err != nil {
 		return err
 	}
-	graph, err := a.graph(site)
+	graph, err := a.graphs(sites)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/anuket-project/xtci/config"
 	"github.com/anuket-project/xtci/installer"
@@ -33,6 +35,34 @@ func (a *app) graph(site config.Site) (jenkins.Graph, error) {
 	}
 	graph, err := jenkins.Merge(graphs...)
 	return graph, usage(err)
+}
+
+// graphs are the jobs and views of several sites in one Jenkins. Where two
+// have a job of one name, that of the later site stands, as it would when the
+// Ansible role loaded one after the other.
+func (a *app) graphs(sites []config.Site) (jenkins.Graph, error) {
+	var all jenkins.Graph
+	for _, site := range sites {
+		graph, err := a.graph(site)
+		if err != nil {
+			return jenkins.Graph{}, err
+		}
+		all.Jobs = replaceByName(all.Jobs, graph.Jobs, func(j jenkins.Job) string { return j.Name })
+		all.Views = replaceByName(all.Views, graph.Views, func(v jenkins.View) string { return v.Name })
+	}
+	return all, nil
+}
+
+func replaceByName[T any](all, more []T, name func(T) string) []T {
+	for _, added := range more {
+		same := func(other T) bool { return strings.EqualFold(name(other), name(added)) }
+		if i := slices.IndexFunc(all, same); i >= 0 {
+			all[i] = added
+		} else {
+			all = append(all, added)
+		}
+	}
+	return all
 }
 
 // Where Jenkins and xtci's own image have what is theirs.

@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
 	"regexp"
 	"strings"
 
@@ -37,6 +34,7 @@ type app struct {
 	output     string
 	logLevel   string
 	log        *slog.Logger
+	told       bool // of what in a playbook has no effect
 }
 
 // main runs one command line and returns the exit code.
@@ -71,6 +69,7 @@ Results go to stdout, everything else to stderr.
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.configFile, "config", "", "the site's `FILE` (default: "+defaultConfig+", when it is there)")
+	flags.StringVar(&a.configFile, "site", "", "the same as --config: a site's `FILE`, or an Ansible playbook (FILE#2: its second campaign)")
 	flags.StringArrayVar(&a.sets, "set", nil, "set one key of the site: `KEY=VALUE` (may be repeated)")
 	flags.StringVarP(&a.output, "output", "o", "text", "the `FORMAT` of results: text or json")
 	flags.StringVar(&a.logLevel, "log-level", "warn", "from which `LEVEL` on to log on stderr: debug, info, warn or error")
@@ -110,20 +109,6 @@ func (a *app) printJSON(v any) error {
 	}
 	_, err := io.WriteString(a.out, term.Escape(text.String()))
 	return err
-}
-
-// site loads the site from file, environment and flags.
-func (a *app) site() (config.Site, error) {
-	file := a.configFile
-	if file == "" {
-		if _, err := os.Stat(defaultConfig); err == nil {
-			file = defaultConfig
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return config.Site{}, usage(err)
-		}
-	}
-	site, err := config.Load(config.Options{File: file, Environ: a.environ, Set: a.sets})
-	return site, usage(err)
 }
 
 // release returns the release that the site names.

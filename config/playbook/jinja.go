@@ -70,9 +70,6 @@ func isTemplate(text string) bool {
 // render resolves one template. If it is one expression, its value is what the
 // expression comes to, and text otherwise.
 func (s *scope) render(at place, source string) (*value, error) {
-	if err := s.ctx.Err(); err != nil {
-		return nil, err
-	}
 	fail := func(format string, args ...any) error {
 		return &problem{at: at, text: fmt.Sprintf(format, args...) + " (in " + quoted(source) + ")"}
 	}

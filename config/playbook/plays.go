@@ -1,7 +1,6 @@
 package playbook
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,7 +27,6 @@ type entry struct {
 // A reader reads one playbook.
 type reader struct {
 	options  Options
-	ctx      context.Context //nolint:containedctx // a reader lives as long as one call of Read
 	dir      string
 	known    variables
 	findings []Finding

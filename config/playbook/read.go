@@ -2,7 +2,6 @@ package playbook
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"path/filepath"
 	"reflect"
@@ -57,7 +56,7 @@ type Origin struct {
 func (o Origin) String() string { return fmt.Sprintf("%s, %s:%d", o.Variable, o.File, o.Line) }
 
 // Read reads a playbook. Errors name file, line and variable.
-func Read(ctx context.Context, file string, o Options) (*Playbook, error) {
+func Read(file string, o Options) (*Playbook, error) {
 	known, err := newVariables()
 	if err != nil {
 		return nil, err
@@ -65,11 +64,7 @@ func Read(ctx context.Context, file string, o Options) (*Playbook, error) {
 	if o.Given == nil {
 		o.Given = func(string) bool { return false }
 	}
-	dir, err := filepath.Abs(filepath.Dir(file))
-	if err != nil {
-		return nil, fmt.Errorf("read the playbook: %w", err)
-	}
-	r := &reader{options: o, ctx: ctx, dir: dir, known: known, files: map[string]*value{}}
+	r := &reader{options: o, dir: filepath.Dir(file), known: known, files: map[string]*value{}}
 	doc, err := r.document(file)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package playbook
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 )
 
@@ -90,7 +91,11 @@ func (s *scope) fact(name string) (*value, error) {
 		}
 		return &value{place: at, data: host, raw: true}, nil
 	case "playbook_dir":
-		return &value{place: at, data: s.dir, raw: true}, nil
+		dir, err := filepath.Abs(s.dir)
+		if err != nil {
+			return nil, fmt.Errorf("%s: playbook_dir: %w", at, err)
+		}
+		return &value{place: at, data: dir, raw: true}, nil
 	case "role_name", "ansible_role_name":
 		return &value{place: at, data: roleNames[0]}, nil
 	}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/anuket-project/xtci/config/playbook"
+	"github.com/anuket-project/xtci/internal/term"
+)
+
+func newSiteCmd(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "site",
+		Short: "Sites, and the Ansible playbooks that are read as such",
+		Long: `site is about files that say what to test, and with what: xtci.yaml, and
+playbooks that call the Ansible role collivier.xtesting (docs/playbooks.md).
+Every command reads both (--site FILE).
+
+` + exitStatus,
+		Example: `  xtci site convert site.yml > xtci.yaml`,
+		Args:    exactArgs(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newSiteConvertCmd(a))
+	return cmd
+}
+
+func newSiteConvertCmd(a *app) *cobra.Command {
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "convert PLAYBOOK",
+		Short: "Write the xtci.yaml that is the same as a playbook",
+		Long: `convert reads a playbook that calls the Ansible role collivier.xtesting, and
+writes the site that it is: every key that is not as by default, with the
+variable, file and line it is from. What has no effect here is at its head.
+Nothing of the playbook is run.
+
+A playbook with several campaigns makes several sites: name one (PLAYBOOK#2),
+or a folder for all (--dir DIR), which gets a file for each project that only
+its owner can read.
+
+` + exitStatus,
+		Example: `  xtci site convert site.yml > xtci.yaml
+  xtci site convert site.yml#2
+  xtci site convert site.yml --dir sites`,
+		Args: exactArgs("PLAYBOOK"),
+		RunE: func(_ *cobra.Command, args []string) error { return runSiteConvert(a, args[0], dir) },
+	}
+	cmd.Flags().StringVar(&dir, "dir", "", "write a file for each campaign into this `DIR`")
+	return cmd
+}
+
+// readPlaybook reads the playbook that a command is given.
+func (a *app) readPlaybook(name string) (siteFile, *playbook.Playbook, error) {
+	a.configFile = name
+	file, err := a.siteFile()
+	if err != nil {
+		return file, nil, err
+	}
+	read, err := a.playbook(file.name)
+	if err == nil && read == nil {
+		err = usage(fmt.Errorf("%s: it is no playbook: those are lists of plays", name))
+	}
+	if err == nil && file.campaign > len(read.Campaigns) {
+		err = usage(fmt.Errorf("%s: it has %s%s", name, count(len(read.Campaigns), "campaign"), choices(read)))
+	}
+	return file, read, err
+}
+
+func runSiteConvert(a *app, name, dir string) error {
+	file, read, err := a.readPlaybook(name)
+	if err != nil {
+		return err
+	}
+	campaigns, findings := read.Campaigns, read.Findings
+	if file.campaign > 0 {
+		campaigns = campaigns[file.campaign-1 : file.campaign]
+	}
+	if dir != "" {
+		return writeSites(a, dir, campaigns, findings)
+	}
+	if len(campaigns) > 1 {
+		return usage(fmt.Errorf("%s asks for %d campaigns: name one of them, or a folder for all (--dir DIR)%s", name, len(campaigns), choices(read)))
+	}
+	var text bytes.Buffer
+	if err := playbook.Write(&text, campaigns[0], findings); err != nil {
+		return err
+	}
+	_, err = a.out.Write(text.Bytes())
+	return err
+}
+
+// writeSites writes a file for each campaign: PROJECT.yaml, PROJECT-2.yaml.
+func writeSites(a *app, dir string, campaigns []playbook.Campaign, findings []playbook.Finding) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the folder for the sites: %w", err)
+	}
+	seen := map[string]int{}
+	for _, c := range campaigns {
+		name := c.Site.Project
+		if seen[name]++; seen[name] > 1 {
+			name = fmt.Sprintf("%s-%d", name, seen[name])
+		}
+		var text bytes.Buffer
+		if err := playbook.Write(&text, c, findings); err != nil {
+			return err
+		}
+		file := filepath.Join(dir, name+".yaml")
+		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil { // it can hold passwords
+			return fmt.Errorf("write the site: %w", err)
+		}
+		if _, err := fmt.Fprintln(a.out, term.Plain(file)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func newLintCmd(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "lint [FILE]",
+		Short: "Say what of a site or playbook has no effect",
+		Long: `lint reads a site or a playbook, and lists what in it has no effect here, with
+file and line, and what is used instead. Without FILE it is that of --site.
+
+` + exitStatus,
+		Example: `  xtci lint site.yml
+  xtci lint -o json site.yml`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return runLint(a, args) },
+	}
+}
+
+func runLint(a *app, args []string) error {
+	if len(args) > 0 {
+		a.configFile = args[0]
+	}
+	file, err := a.siteFile()
+	if err != nil {
+		return err
+	}
+	if file.name == "" {
+		return usage(errors.New("lint: name the site or playbook"))
+	}
+	read, err := a.playbook(file.name)
+	if err != nil {
+		return err
+	}
+	a.told = true // here is all of it
+	if _, err := a.sites(); err != nil {
+		return err
+	}
+	findings := []playbook.Finding{}
+	if read != nil {
+		findings = append(findings, read.Findings...)
+	}
+	warnings := 0
+	for _, f := range findings {
+		if f.Level == playbook.LevelWarning {
+			warnings++
+		}
+		if !a.json() {
+			if _, err := fmt.Fprintln(a.out, term.Plain(f.String())); err != nil {
+				return err
+			}
+		}
+	}
+	if a.json() {
+		if err := a.printJSON(map[string]any{"file": file.name, "playbook": read != nil, "warnings": warnings, "findings": findings}); err != nil {
+			return err
+		}
+	} else if _, err := fmt.Fprintf(a.out, "%s: %s, %s\n", term.Plain(file.name), count(warnings, "warning"), count(len(findings)-warnings, "note")); err != nil {
+		return err
+	}
+	if warnings > 0 {
+		return errNo
+	}
+	return nil
+}
