@@ -72,19 +72,20 @@ func runChecks(a *app, name, dir string, all bool) error {
 
 // checksDocument is what checks prints as JSON.
 type checksDocument struct {
-	Case     string                   `json:"case"`
-	Derived  testcases.Criteria       `json:"derived"`
-	Complete bool                     `json:"complete"`
-	Counts   testcases.Counts         `json:"counts"`
-	Findings []testcases.Finding      `json:"findings"`
-	Missing  []testcases.MissingCheck `json:"missing"`
-	Facts    []testcases.Fact         `json:"facts"`
-	Checks   []testcases.Check        `json:"checks"`
+	Case         string                   `json:"case"`
+	Derived      testcases.Criteria       `json:"derived"`
+	Complete     bool                     `json:"complete"`
+	Completeness string                   `json:"completeness"` // in words: it may not have been checked
+	Counts       testcases.Counts         `json:"counts"`
+	Findings     []testcases.Finding      `json:"findings"`
+	Missing      []testcases.MissingCheck `json:"missing"`
+	Facts        []testcases.Fact         `json:"facts"`
+	Checks       []testcases.Check        `json:"checks"`
 }
 
 func newChecksDocument(o testcases.Outcome) checksDocument {
 	d := checksDocument{
-		Case: o.Case.Name, Derived: o.Derived, Complete: o.Complete, Counts: o.Counts,
+		Case: o.Case.Name, Derived: o.Derived, Complete: o.Complete, Completeness: o.Completeness(), Counts: o.Counts,
 		Findings: o.Findings, Missing: o.Missing, Facts: o.Facts, Checks: o.Checks,
 	}
 	if d.Checks == nil {

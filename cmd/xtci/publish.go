@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func runPublish(ctx context.Context, a *app, tag string, wait time.Duration) (er
 		if err != nil {
 			return err
 		}
-		made, err := source.publish(ctx, a, site, tag, wait)
+		made, err := source.publish(ctx, a, site, tag, artifacts.CollectOptions{Wait: wait})
 		if err = errors.Join(err, source.Close()); err != nil {
 			return err
 		}
@@ -86,7 +87,7 @@ func runPublish(ctx context.Context, a *app, tag string, wait time.Duration) (er
 		}
 		return usage(fmt.Errorf("%w\nand the stack is not there to be asked: %w", local, err))
 	}
-	made, err = source.publish(ctx, a, site, tag, wait)
+	made, err = source.publish(ctx, a, site, tag, artifacts.CollectOptions{Wait: wait})
 	if err != nil {
 		return err
 	}
@@ -152,7 +153,8 @@ func publishStored(ctx context.Context, a *app, site config.Site, tag string) (a
 	if err != nil {
 		return archived{}, err
 	}
-	catalog, err := testcases.Load(site.Release)
+	// a campaign is of the release that it was run as, whatever the site names now
+	catalog, err := testcases.Load(cmp.Or(campaign.Declared.Release, site.Release))
 	if err != nil {
 		return archived{}, usage(err)
 	}
