@@ -329,8 +329,3 @@ func writeText(w io.Writer, indent, text string) {
 	}
 	fmt.Fprintln(w, line)
 }
-
-func printf(w io.Writer, format string, args ...any) error {
-	_, err := fmt.Fprintf(w, format, args...)
-	return err
-}
