@@ -28,7 +28,7 @@ func TestTroubleshootingQuotesRealMessages(t *testing.T) {
 	}
 	texts := printedTexts(t, root)
 	for _, message := range messages {
-		if len(message) < 8 {
+		if len(message) < 4 {
 			t.Errorf("%q says too little to be looked for", message)
 		}
 		if !slices.ContainsFunc(texts, func(text string) bool { return prints(text, message) }) {
