@@ -1,6 +1,8 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,14 +11,20 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anuket-project/xtci/artifacts"
 	"github.com/anuket-project/xtci/internal/docker"
 	"github.com/anuket-project/xtci/internal/docker/dockertest"
+	"github.com/anuket-project/xtci/testcases"
 )
 
 // jenkinsImage is a stand-in for Jenkins in a container that can do what its
@@ -97,6 +105,70 @@ func archiveLink(t *testing.T, out string) string {
 	return ""
 }
 
+func lastWord(out string) string {
+	words := strings.Fields(out)
+	return words[len(words)-1]
+}
+
+// An archiveContent is what an archive says and holds, but for names of
+// campaigns and times, and for what tells how the containers were run.
+type archiveContent struct {
+	Files   []string
+	Verdict string
+	Cases   []any
+	Specs   any
+}
+
+func whatCounts(t *testing.T, archive, tag string) (c archiveContent) {
+	t.Helper()
+	z, err := zip.OpenReader(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	for _, file := range z.File {
+		if !testcases.IsOwnFile(path.Base(file.Name)) {
+			c.Files = append(c.Files, strings.ReplaceAll(file.Name, tag, "TAG"))
+		}
+	}
+	slices.Sort(c.Files)
+	report, err := z.Open(artifacts.ReportJSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer report.Close()
+	text, err := io.ReadAll(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(bytes.ReplaceAll(text, []byte(tag), []byte("TAG")), &c); err != nil {
+		t.Fatal(err)
+	}
+	forget(c.Cases)
+	for _, of := range c.Cases {
+		delete(of.(map[string]any), "seconds") // of the case: those of checks are from its files
+	}
+	return c
+}
+
+// forget removes from a report when things were, and the lines of logs, in
+// which containers also print how they were started.
+func forget(in any) {
+	switch in := in.(type) {
+	case []any:
+		for _, value := range in {
+			forget(value)
+		}
+	case map[string]any:
+		for _, key := range []string{"started", "stopped", "line"} {
+			delete(in, key)
+		}
+		for _, value := range in {
+			forget(value)
+		}
+	}
+}
+
 // From nothing to a reviewed archive, with nobody's hand in between: the
 // stack, its jobs, a campaign over Jenkins' API, containers, records in the
 // test DB, files in MinIO, the archive over the file server.
@@ -112,6 +184,19 @@ func TestEndToEnd(t *testing.T) {
 	out, _ = h.run(0, "review", archive, "--key", h.key())
 	if !strings.Contains(out, "verdict: CONFORMANT") {
 		t.Errorf("review:\n%s", out)
+	}
+
+	// whoever runs the campaign, the archive says the same
+	want := whatCounts(t, archive, "END2END_1")
+	tag := uniqueTag(t)
+	out, _ = h.run(0, "run", "--tag", tag)
+	if diff := cmp.Diff(want, whatCounts(t, h.download(lastWord(out)), tag)); diff != "" {
+		t.Errorf("run by Jenkins, and by xtci with the stack:\n%s", diff)
+	}
+	tag = uniqueTag(t)
+	h.run(0, "run", "--tag", tag, "--no-stack")
+	if diff := cmp.Diff(want, whatCounts(t, h.archive(tag), tag)); diff != "" {
+		t.Errorf("run by Jenkins, and by xtci without a stack:\n%s", diff)
 	}
 
 	out, errs := h.run(1, "run", "--via", "jenkins", "--tag", "END2END_2", "-p", "FUNCTEST_STANDIN_FAIL=sig_apps")
