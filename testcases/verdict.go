@@ -130,6 +130,7 @@ type Provenance struct {
 	SiteDigest        string            `json:"site_digest,omitempty"`
 	Scenario          string            `json:"scenario,omitempty"`
 	KubernetesVersion string            `json:"kubernetes_version,omitempty"`
+	Cluster           string            `json:"cluster,omitempty"` // UID of its namespace kube-system
 	Nodes             []string          `json:"nodes,omitempty"`
 	Images            map[string]string `json:"images,omitempty"` // image to digest
 	Started           string            `json:"started,omitempty"`

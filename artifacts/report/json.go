@@ -239,6 +239,7 @@ type docProvenance struct {
 	SiteDigest        string            `json:"site_digest,omitempty"`
 	Scenario          string            `json:"scenario,omitempty"`
 	KubernetesVersion string            `json:"kubernetes_version,omitempty"`
+	Cluster           string            `json:"cluster,omitempty"`
 	Nodes             []string          `json:"nodes,omitempty"`
 	Images            map[string]string `json:"images,omitempty"`
 	Started           string            `json:"started,omitempty"`
@@ -403,7 +404,7 @@ func newCoverage(c *coverage) docCoverage {
 func newProvenance(p *testcases.Provenance) docProvenance {
 	return docProvenance{
 		Tool: p.Tool, Engine: p.Engine, Release: p.Release, SiteDigest: p.SiteDigest, Scenario: p.Scenario,
-		KubernetesVersion: p.KubernetesVersion, Nodes: p.Nodes, Images: p.Images,
+		KubernetesVersion: p.KubernetesVersion, Cluster: p.Cluster, Nodes: p.Nodes, Images: p.Images,
 		Started: p.Started, Stopped: p.Stopped,
 	}
 }

@@ -34,6 +34,7 @@ func newCampaignHost(t *testing.T, tiers ...string) *host {
 	}
 	cluster := clustertest.Start(t, clustertest.Options{})
 	cluster.Set(func(s *clustertest.State) { s.UID = rand.Text() }) // campaigns lock it
+	h.cluster = cluster
 	var site strings.Builder
 	fmt.Fprintf(&site, "kubeconfig: %s\nfailure: continue\nsuites:\n", cluster.Kubeconfig(t, time.Now().Add(24*time.Hour)))
 	for _, phase := range catalog.Phases {
@@ -339,5 +340,28 @@ func TestAResumeWantsItsStack(t *testing.T) {
 	out, _ = h.run(1, "run", "--tag", uniqueTag(t), "--set", "env.FUNCTEST_STANDIN_PASS=all") // another does without
 	if !strings.Contains(out, "archive: "+h.prefix) {
 		t.Errorf("run without a stack: %s", out)
+	}
+}
+
+// Results of two clusters must never be judged as those of one.
+func TestAResumeWantsItsCluster(t *testing.T) {
+	t.Parallel()
+	h := newCampaignHost(t, "healthcheck")
+	tag := uniqueTag(t)
+	args := []string{"run", "--tag", tag, "--set", "env.FUNCTEST_STANDIN_PASS=all"}
+	h.run(1, append(args, "--tests", "k8s_quick")...)
+	var own string
+	h.cluster.Set(func(s *clustertest.State) { own, s.UID = s.UID, rand.Text() })
+	if _, errs := h.run(2, append(args, "--resume")...); !strings.Contains(errs, "was begun against another cluster (kube-system "+own) {
+		t.Errorf("resumed against another cluster: %s", errs)
+	}
+	h.cluster.Set(func(s *clustertest.State) { s.UID = own })
+	out, errs := h.run(1, append(args, "--resume", "--set", "env.MORE=1")...)
+	if !strings.Contains(out, "2 passed, 0 failed") || !strings.Contains(errs, "the site has changed") {
+		t.Errorf("resumed with another site: %s%s", out, errs)
+	}
+	out, _ = h.run(1, "review", h.archive(tag), "--key", h.key(), "-o", "json")
+	if !strings.Contains(out, ", then sha256:") || !strings.Contains(out, own) {
+		t.Error("the archive does not say that the site was changed, or not which cluster it was")
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/anuket-project/xtci/internal/cluster/clustertest"
 	"github.com/anuket-project/xtci/internal/docker/dockertest"
 )
 
@@ -25,7 +26,8 @@ type host struct {
 	binary  string
 	environ []string
 	prefix  string
-	config  string // of the site, if it has one
+	config  string               // of the site, if it has one
+	cluster *clustertest.StandIn // under test, if there is one
 }
 
 func newHost(t testing.TB) *host {
