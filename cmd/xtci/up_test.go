@@ -22,12 +22,13 @@ import (
 // A host runs the real binary against the real engine, with a stack of its
 // own.
 type host struct {
-	t       testing.TB
-	binary  string
-	environ []string
-	prefix  string
-	config  string               // of the site, if it has one
-	cluster *clustertest.StandIn // under test, if there is one
+	t        testing.TB
+	binary   string
+	environ  []string
+	patience time.Duration // how long one command may take
+	prefix   string
+	config   string               // of the site, if it has one
+	cluster  *clustertest.StandIn // under test, if there is one
 }
 
 func newHost(t testing.TB) *host {
@@ -39,7 +40,7 @@ func newHost(t testing.TB) *host {
 	name := dockertest.Name(t)
 	name = "c" + name[len(name)-8:]
 	dockertest.Cleanup(t, engine, map[string]string{"io.xtci.stack": name})
-	h := &host{t: t, binary: dockertest.Build(t, "./cmd/xtci"), prefix: filepath.Join(t.TempDir(), "prefix")}
+	h := &host{t: t, patience: 3 * time.Minute, binary: dockertest.Build(t, "./cmd/xtci"), prefix: filepath.Join(t.TempDir(), "prefix")}
 	h.environ = append(
 		os.Environ(), "XTCI_STACK_NAME="+name, "XTCI_STACK_PREFIX="+h.prefix,
 		"XTCI_STACK_MINIO_IMAGE="+dockertest.MinioImage(t, engine), "XTCI_STACK_JENKINS_ENABLED=false",
@@ -81,7 +82,7 @@ func (o *output) String() string {
 // run wants an exit code, and returns what was printed.
 func (h *host) run(code int, args ...string) (out, errs string) {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(h.t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(h.t.Context(), h.patience)
 	defer cancel()
 	cmd, stdout, stderr := h.command(ctx, args...)
 	err := cmd.Run()
