@@ -1,6 +1,8 @@
 package jenkins
 
 import (
+	"strings"
+
 	"github.com/anuket-project/xtci/config"
 	"github.com/anuket-project/xtci/testcases"
 )
@@ -85,6 +87,10 @@ func (b *builder) classicArchive(archive testcases.ArchiveJob) {
 	s := b.classicScript("Makes the archive of a campaign.", fixed(archive.Container), "")
 	s.Command = "zip_campaign"
 	job := b.archiveJob(archive.Name, archive.Node)
+	// The first suite can have a tag of its own, which is then the same in the
+	// campaigns of all tags.
+	image := archive.Container.Image
+	job.Description = b.description("Makes the archive of a campaign of " + b.plan.Project + " at " + image[strings.LastIndexByte(image, ':')+1:])
 	job.Copies = b.copies(archive.Container)
 	b.add(job, "classic-run.sh", s)
 }

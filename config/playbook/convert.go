@@ -100,6 +100,9 @@ func (c *converter) textOf(variable string, v *value) string {
 		c.wrong(v.place, variable, "want text, and not %s", v.kind())
 		return ""
 	}
+	if read := text(v.data); v.written != "" && v.written != read {
+		c.warn(v.place, variable, fmt.Sprintf("%s without quotes is read as %s, as Ansible does: if it is no number, put it between quotes", v.written, read))
+	}
 	return text(v.data)
 }
 

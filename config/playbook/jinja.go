@@ -76,9 +76,9 @@ func (s *scope) render(at place, source string) (*value, error) {
 	if len(source) > maxTemplate || nesting(source) > maxNesting {
 		return nil, fail("the template is too long, or has more than %d brackets within each other", maxNesting)
 	}
-	template, err := parseTemplate(source)
+	template, err := parseTemplate(escaped(source))
 	if err != nil {
-		return nil, fail("%s", reason(err))
+		return nil, fail("it is no expression of Jinja, or has more than expressions: %s", reason(err))
 	}
 	look := inspector{names: map[string]bool{}}
 	for _, node := range template.Root().Nodes {
@@ -139,7 +139,7 @@ func (s *scope) run(at place, template *exec.Template, context *exec.Context) (d
 		evaluator := exec.Evaluator{Config: settings(), Environment: &environment, Loader: only("")}
 		result := evaluator.Eval(expression)
 		if result.IsError() {
-			return nil, errors.New(result.Error())
+			return nil, result
 		}
 		return made(at, result.ToGoSimpleType(false))
 	}
@@ -379,7 +379,7 @@ func (only) Inherit(string) (loaders.Loader, error) { return nil, errNoFiles }
 func parseTemplate(source string) (template *exec.Template, err error) {
 	defer func() { // of the library
 		if caught := recover(); caught != nil {
-			err = fmt.Errorf("it is no expression of Jinja: %v", caught)
+			err = fmt.Errorf("%v", caught)
 		}
 	}()
 	return exec.NewTemplate("template", settings(), only(source), templates())
@@ -393,11 +393,55 @@ func settings() *jinja.Config {
 
 // reason is a library's error without what it wraps around.
 func reason(err error) string {
+	for {
+		inner := errors.Unwrap(err)
+		if v, ok := err.(*exec.Value); ok { //nolint:errorlint // the very one
+			inner, _ = v.Interface().(error)
+		}
+		if inner == nil {
+			break
+		}
+		err = inner
+	}
 	text := err.Error()
-	if i := strings.LastIndex(text, "failed to parse template"); i >= 0 {
-		if _, rest, ok := strings.Cut(text[i:], "': "); ok {
-			text = "it is no expression of Jinja: " + rest
+	if strings.HasPrefix(text, "failed to parse template") {
+		if _, rest, ok := strings.Cut(text, "': "); ok {
+			text = rest
 		}
 	}
-	return clip(strings.Join(strings.Fields(text), " "))
+	return strings.Join(strings.Fields(text[:min(len(text), maxReason)]), " ")
+}
+
+// maxReason is how much of a library's error is said.
+const maxReason = 200
+
+// escaped keeps a backslash that begins no escape, as Python does: the library
+// takes it for wrong.
+func escaped(source string) string {
+	if !strings.Contains(source, `\`) {
+		return source
+	}
+	var text strings.Builder
+	inside, quote := false, byte(0)
+	for i := 0; i < len(source); i++ {
+		c := source[i]
+		text.WriteByte(c)
+		switch {
+		case quote == 0 && strings.HasPrefix(source[i:], "{{"):
+			inside = true
+		case quote == 0 && strings.HasPrefix(source[i:], "}}"):
+			inside = false
+		case inside && quote == 0 && (c == '\'' || c == '"'):
+			quote = c
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote != 0 && c == '\\' && i+1 < len(source):
+			if !strings.ContainsRune("\\'\"nrtbfav01234567xuUN\n", rune(source[i+1])) {
+				text.WriteByte('\\')
+			}
+			i++
+			text.WriteByte(source[i])
+		}
+	}
+	return text.String()
 }

@@ -35,7 +35,7 @@ func (c *converter) jobs() {
 		j.ArtifactsFrom = c.text("use_artifacts_from")
 		c.from("jobs.artifacts_from", "use_artifacts_from", "use_artifacts")
 		if j.ArtifactsFrom == "" {
-			c.wrong(c.place("use_artifacts"), "use_artifacts_from", "name the job whose files are mounted, as use_artifacts is true")
+			c.warn(c.place("use_artifacts"), "use_artifacts", "use_artifacts_from names no job of which files are mounted: those of the host are")
 		}
 	}
 	c.aroundCampaigns(j)

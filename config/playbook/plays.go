@@ -33,6 +33,7 @@ type reader struct {
 	found    map[Finding]bool
 	entries  []entry
 	files    map[string]*value
+	used     map[string]bool // variables that templates name
 	spent    int // bytes that templates came to
 }
 

@@ -61,14 +61,22 @@ func Read(file string, o Options) (*Playbook, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Given == nil {
-		o.Given = func(string) bool { return false }
-	}
-	r := &reader{options: o, dir: filepath.Dir(file), known: known, files: map[string]*value{}}
+	r := newReader(file, known, o)
 	doc, err := r.document(file)
 	if err != nil {
 		return nil, err
 	}
+	return r.read(file, doc)
+}
+
+func newReader(file string, known variables, o Options) *reader {
+	if o.Given == nil {
+		o.Given = func(string) bool { return false }
+	}
+	return &reader{options: o, dir: filepath.Dir(file), known: known, files: map[string]*value{}, used: map[string]bool{}}
+}
+
+func (r *reader) read(file string, doc *value) (*Playbook, error) {
 	if err := r.plays(doc); err != nil {
 		return nil, err
 	}

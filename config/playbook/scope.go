@@ -14,11 +14,10 @@ type scope struct {
 	layers []layer
 	done   map[string]*value
 	open   []string // variables that are being resolved, for loops of them
-	used   map[string]bool
 }
 
 func (r *reader) scope(e entry, layers []layer) *scope {
-	return &scope{reader: r, entry: e, layers: layers, done: map[string]*value{}, used: map[string]bool{}}
+	return &scope{reader: r, entry: e, layers: layers, done: map[string]*value{}}
 }
 
 // find returns what the playbook says of a variable; nil is nothing.

@@ -14,7 +14,7 @@ import (
 // containers are what every test container gets: docker_args.
 func (c *converter) containers() {
 	args := c.dockerArgs("docker_args", c.value("docker_args"))
-	c.site.Env, c.site.EnvOrder = map[string]string{}, nil
+	c.site.Env, c.site.EnvOrder = map[string]string{}, []string{}
 	for _, v := range args.env {
 		c.site.Env[v.Name] = v.Value
 		c.site.EnvOrder = append(c.site.EnvOrder, v.Name)
@@ -255,10 +255,12 @@ func (c *converter) kubeconfig() {
 	}
 	c.site.Kubeconfig = host
 	c.from("kubeconfig", "docker_args")
-	c.site.Volumes = slices.DeleteFunc(c.site.Volumes, func(v string) bool { return isKubeconfig(v) })
+	if c.site.Volumes = slices.DeleteFunc(c.site.Volumes, isKubeconfig); len(c.site.Volumes) == 0 {
+		c.site.Volumes = nil
+	}
 	for i := range c.site.Suites {
 		if s := &c.site.Suites[i]; s.Volumes != nil {
-			s.Volumes = slices.DeleteFunc(s.Volumes, func(v string) bool { return isKubeconfig(v) })
+			s.Volumes = slices.DeleteFunc(s.Volumes, isKubeconfig)
 		}
 	}
 }

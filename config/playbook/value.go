@@ -10,6 +10,8 @@ import (
 type value struct {
 	place
 	data any
+	// written is a number as it stands in the file.
+	written string
 	// encrypted is that of Ansible Vault; raw text is not for Jinja.
 	encrypted, raw bool
 }

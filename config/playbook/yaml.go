@@ -112,6 +112,10 @@ func (p *documentParser) value(node *yaml.Node, depth int) (*value, error) {
 			return nil, fmt.Errorf("%s: %w", p.at(node), err)
 		}
 		v := &value{place: p.at(node), data: data}
+		switch data.(type) {
+		case int64, float64:
+			v.written = node.Value
+		}
 		if node.Style&yaml.TaggedStyle != 0 {
 			v.encrypted, v.raw = strings.HasPrefix(node.Tag, "!vault"), node.Tag == "!unsafe"
 		}
