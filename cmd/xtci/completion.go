@@ -55,10 +55,12 @@ EXIT STATUS
 // nothing is known.
 func (a *app) completers() map[string]cobra.CompletionFunc {
 	tags := a.suggest(one, (*app).tags)
+	sites := suggestEnding("yaml", "yml")
 	scopes := fixed(string(testcases.ScopeMandatory), string(testcases.ScopeOptional), string(testcases.ScopeAll))
 	return map[string]cobra.CompletionFunc{
 		"FILE": suggestFiles, "DIR": suggestFolders, "FILE|DIR": suggestFiles,
-		"ZIP": suggestEnding("zip"), "ZIP|DIR": suggestEnding("zip"), "--config": suggestEnding("yaml", "yml"),
+		"ZIP": suggestEnding("zip"), "ZIP|DIR": suggestEnding("zip"),
+		"--config": sites, "--site": sites, "PLAYBOOK": sites,
 		"CASE": a.suggest(one, (*app).cases), "CASES": a.suggest(list, (*app).cases), "--waive": a.suggest(assignment, (*app).cases),
 		"TIER": a.suggest(one, (*app).tiers), "BUILD_TAG": tags, "TAG": tags,
 		"SERVICE": fixed("jenkins", "minio", "testdb", "files", "registry"),

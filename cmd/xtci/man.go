@@ -75,7 +75,11 @@ func manPage(cmd *cobra.Command, date string) string {
 
 	line(`.TH "%s" 1 "%s" "%s" "xtci"`, strings.ToUpper(manName(cmd)), date, roff(toolName()))
 	line(".SH NAME\n%s \\- %s", roff(manName(cmd)), roff(cmd.Short))
-	line(".SH SYNOPSIS\n.B %s", roff(synopsis(cmd)))
+	line(".SH SYNOPSIS\n.nf")
+	for _, call := range synopsis(cmd) {
+		line(".B %s", roff(call))
+	}
+	line(".fi")
 	line(".SH DESCRIPTION")
 	for i, paragraph := range help.paragraphs {
 		if i > 0 {
@@ -150,12 +154,16 @@ func takeApart(long string) helpText {
 	return help
 }
 
-// synopsis is how a command is called.
-func synopsis(cmd *cobra.Command) string {
-	if cmd.HasAvailableSubCommands() {
-		return cmd.CommandPath() + " COMMAND"
+// synopsis is how a command is called, in one way or two.
+func synopsis(cmd *cobra.Command) []string {
+	if !cmd.HasAvailableSubCommands() {
+		return []string{cmd.UseLine()}
 	}
-	return cmd.UseLine()
+	below := cmd.CommandPath() + " COMMAND"
+	if len(arguments(cmd)) == 0 {
+		return []string{below}
+	}
+	return []string{cmd.UseLine(), below}
 }
 
 // A flagText is the help of one flag.
