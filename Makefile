@@ -10,7 +10,7 @@ LDFLAGS := -s -w -buildid= -X main.version=$(VERSION)
 # More for go test, such as TESTFLAGS=-v.
 TESTFLAGS ?=
 
-.PHONY: help build test race test-jenkins lint demo picture bench fuzz soak golden clean
+.PHONY: help build test race test-jenkins lint demo picture bench fuzz soak golden dist dist-check clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -53,6 +53,12 @@ soak: ## kill the test DB under load for a minute
 
 golden: ## write the golden files anew
 	CGO_ENABLED=0 $(GO) test ./cmd/... ./config ./artifacts/... ./installer/... ./jenkins -update
+
+dist: ## make tarballs, packages, SBOMs and checksums, in ./dist
+	@VERSION='$(VERSION)' GO='$(GO)' sh tools/dist.sh dist
+
+dist-check: ## make the last commit's twice, and compare every byte: PARTS='tar sbom deb rpm' ARCHS='amd64 arm64'
+	@GO='$(GO)' PARTS='$(PARTS)' ARCHS='$(ARCHS)' sh tools/distcheck.sh
 
 clean: ## remove what was built
 	rm -rf bin demo dist
