@@ -27,8 +27,11 @@ type Records interface {
 
 // CollectOptions say how a campaign is collected.
 type CollectOptions struct {
-	// Wait is how long pieces are waited for that are late.
+	// Wait is how long pieces are waited for that are late, and what does not
+	// answer.
 	Wait time.Duration
+	// Complete says that no more pieces come: whoever made them has ended.
+	Complete bool
 	// Waiting is told what is waited for, when that begins and whenever it
 	// is less; nil is nobody.
 	Waiting func(missing []string)
@@ -62,12 +65,12 @@ func Collect(ctx context.Context, store Store, records Records, tag string, cata
 	for told := ""; ; {
 		c, missing, err = collect(ctx, store, records, tag, catalog)
 		switch {
-		case errors.Is(err, fs.ErrPermission), errors.Is(err, ErrNoBucket), context.Cause(ctx) != nil:
+		case errors.Is(err, fs.ErrPermission), errors.Is(err, ErrNoBucket), o.Complete && errors.Is(err, ErrNothing), context.Cause(ctx) != nil:
 			return nil, nil, errors.Join(err, context.Cause(ctx))
 		case err != nil: // what does not answer may be on its way up
 			missing = []string{err.Error()}
-		case len(missing) == 0:
-			return c, c.leftOut, nil
+		case len(missing) == 0, o.Complete:
+			return c, append(missing, c.leftOut...), nil
 		}
 		if now := strings.Join(missing, "\n"); now != told && o.Waiting != nil && o.Wait > 0 {
 			o.Waiting(missing)

@@ -21,8 +21,16 @@ import (
 	"github.com/anuket-project/xtci/internal/term"
 )
 
-// ErrNoBucket is that the bucket of a store is not there.
-var ErrNoBucket = errors.New("there is no such bucket")
+// What can be wrong with an object store.
+var (
+	// ErrNoBucket is that the bucket of a store is not there.
+	ErrNoBucket = errors.New("there is no such bucket")
+	// ErrAway is that a store does not answer, or says that it cannot just
+	// now. Waiting may mend that.
+	ErrAway = errors.New("it does not answer as it should")
+	// ErrFull is that a store has no room.
+	ErrFull = errors.New("its disk is full: make room there")
+)
 
 // S3Options say which bucket a store is.
 type S3Options struct {
@@ -381,6 +389,9 @@ func s3Cause(ctx context.Context, err error) error {
 		if failed, ok := errors.AsType[*url.Error](err); ok {
 			err = failed.Err // without the address, which is long and says nothing new
 		}
+		if _, ok := errors.AsType[net.Error](err); (ok || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) && !errors.Is(err, ErrAway) {
+			err = fmt.Errorf("%w: %w", ErrAway, err)
+		}
 		return err
 	}
 	switch answer.Code {
@@ -394,5 +405,12 @@ func s3Cause(ctx context.Context, err error) error {
 		return errReplaced
 	}
 	said := term.Plain(strings.TrimSuffix(answer.Error(), ".")) // of what is no object store, a whole page
-	return fmt.Errorf("status %d: %.300s", answer.StatusCode, said)
+	err = fmt.Errorf("status %d: %.300s", answer.StatusCode, said)
+	switch {
+	case answer.StatusCode == http.StatusInsufficientStorage:
+		return fmt.Errorf("%w (%w)", ErrFull, err)
+	case answer.StatusCode == http.StatusTooManyRequests, answer.StatusCode >= http.StatusInternalServerError && answer.StatusCode != http.StatusNotImplemented:
+		return fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	return err
 }

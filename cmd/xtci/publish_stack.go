@@ -115,7 +115,7 @@ func (s *stackSource) reached(ctx context.Context) error {
 const publishMemory = 80 << 20
 
 // publish makes the archive of a campaign out of what was pushed.
-func (s *stackSource) publish(ctx context.Context, a *app, site config.Site, tag string, wait time.Duration) (archived, error) {
+func (s *stackSource) publish(ctx context.Context, a *app, site config.Site, tag string, o artifacts.CollectOptions) (archived, error) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(publishMemory))
 	catalog, err := testcases.Load(site.Release)
 	if err != nil {
@@ -125,12 +125,10 @@ func (s *stackSource) publish(ctx context.Context, a *app, site config.Site, tag
 	if err != nil {
 		return archived{}, err
 	}
-	campaign, missing, err := artifacts.Collect(ctx, s.store, s.records, tag, catalog, artifacts.CollectOptions{
-		Wait: wait,
-		Waiting: func(missing []string) {
-			fmt.Fprintf(a.err, "waiting up to %s for %s\n", wait, few(missing))
-		},
-	})
+	o.Waiting = func(missing []string) {
+		fmt.Fprintf(a.err, "waiting up to %s for %s\n", o.Wait, few(missing))
+	}
+	campaign, missing, err := artifacts.Collect(ctx, s.store, s.records, tag, catalog, o)
 	if errors.Is(err, artifacts.ErrNothing) {
 		return archived{}, usage(err)
 	}

@@ -84,7 +84,7 @@ func runDocker(ctx context.Context, a *app, site config.Site, o runOptions) (err
 			Services: results.services, Progress: show.live, Waiting: show.waiting,
 		},
 		KeepGoing: site.Failure == config.FailureContinue,
-		Events:    show.event,
+		Events:    show.event, Mends: worthWaiting, Waiting: show.waiting,
 	})
 	_ = show.Close() // cannot fail
 	if err != nil && !errors.Is(err, runner.ErrDrained) {

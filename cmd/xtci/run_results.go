@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/anuket-project/xtci/artifacts"
@@ -73,9 +74,15 @@ func stackUp(ctx context.Context, engine *docker.Engine, site config.Site) (bool
 	return installer.Runs(ctx, engine, stack.Name, own...)
 }
 
-// stackWait is how long late pieces of a campaign are waited for whose
-// containers have all ended.
-const stackWait = 30 * time.Second
+// stackWait is how long a stack that does not answer is waited for when the
+// archive is made.
+const stackWait = 5 * time.Minute
+
+// worthWaiting says of an error of a store whether it may mend: it does not
+// answer, or somebody has to make room.
+func worthWaiting(err error) bool {
+	return errors.Is(err, artifacts.ErrAway) || errors.Is(err, artifacts.ErrFull) || errors.Is(err, syscall.ENOSPC)
+}
 
 // resultsInStack has results go to the stack.
 func (a *app) resultsInStack(ctx context.Context, site config.Site, journal *runner.Journal) (_ *results, err error) {
@@ -115,7 +122,8 @@ func (a *app) resultsInStack(ctx context.Context, site config.Site, journal *run
 		return nil, err
 	}
 	r.publish = func(ctx context.Context) (archived, error) {
-		return source.publish(ctx, a, site, journal.Tag, stackWait)
+		// its containers have all ended: what is not there by now does not come
+		return source.publish(ctx, a, site, journal.Tag, artifacts.CollectOptions{Wait: stackWait, Complete: true})
 	}
 	return r, nil
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"syscall"
 	"time"
 
+	"github.com/anuket-project/xtci/artifacts"
 	"github.com/anuket-project/xtci/internal/docker"
 	"github.com/anuket-project/xtci/internal/term"
 	"github.com/anuket-project/xtci/testcases"
@@ -133,8 +135,13 @@ func (v *runView) live(job testcases.Job, live runner.Live) {
 // waiting shows that a part of the toolchain does not answer a job.
 func (v *runView) waiting(job testcases.Job, why error) {
 	what := "the test DB does not answer, it is waited for: "
-	if errors.Is(why, docker.ErrUnavailable) {
+	switch {
+	case errors.Is(why, docker.ErrUnavailable):
 		what = "Docker does not answer, it is waited for: "
+	case errors.Is(why, artifacts.ErrFull), errors.Is(why, syscall.ENOSPC):
+		what = "there is no room for its files, it is waited for: "
+	case errors.Is(why, artifacts.ErrAway):
+		what = "the object store does not answer, it is waited for: "
 	}
 	v.board.Print(job.Case.Name + ": " + what + term.Plain(why.Error()))
 	v.events.send(runEvent{Kind: eventWaiting, Case: job.Case.Name, Job: job.Name, Detail: what + why.Error()})

@@ -87,10 +87,6 @@ const (
 	jobGrace = 10 * time.Second
 	// afterTime is how long it may take to look at what a container left.
 	afterTime = 2 * time.Minute
-	// awayTime is how long an engine or a test DB that does not answer is
-	// waited for: a restart takes seconds, an upgrade some minutes.
-	awayTime = 5 * time.Minute
-	awayPoll = time.Second
 )
 
 // A ContainerRun is how a container was run: xtci-run.json.
@@ -111,12 +107,7 @@ var errTimedOut = errors.New("its time is over")
 // Execute implements Executor.
 func (d *Docker) Execute(ctx context.Context, job testcases.Job, build Build) (Result, error) {
 	labels := map[string]string{LabelCampaign: build.Tag, LabelJob: job.Name}
-	away := patience{tell: d.telling(job)}
-	err := d.removeLeft(ctx, labels)
-	for errors.Is(err, docker.ErrUnavailable) && away.wait(ctx, err) {
-		err = d.removeLeft(ctx, labels)
-	}
-	if err != nil {
+	if err := d.askEngine(ctx, job, func() error { return d.removeLeft(ctx, labels) }); err != nil {
 		return Result{}, err
 	}
 	image, err := d.Engine.Image(ctx, job.Container.Image)
@@ -150,10 +141,18 @@ func (d *Docker) Execute(ctx context.Context, job testcases.Job, build Build) (R
 	} else { // the engine went away
 		result, _ = filesOf(folder) //nolint:errcheck // there is an error already
 	}
-	if removeErr := d.Engine.Remove(after, id, true); removeErr != nil && !errors.Is(removeErr, docker.ErrNotFound) && result.Detail == "" {
+	removeErr := d.askEngine(after, job, func() error { return d.Engine.Remove(after, id, true) })
+	if removeErr != nil && !errors.Is(removeErr, docker.ErrNotFound) && result.Detail == "" {
 		result.Detail = removeErr.Error()
 	}
 	return result, err
+}
+
+// askEngine asks an engine for what may be asked twice. One that does not
+// answer is waited for.
+func (d *Docker) askEngine(ctx context.Context, job testcases.Job, ask func() error) error {
+	away := patience{tell: d.telling(job)}
+	return away.try(ctx, func(err error) bool { return errors.Is(err, docker.ErrUnavailable) }, ask)
 }
 
 // removeLeft removes containers of the job that an earlier process left when
@@ -263,26 +262,6 @@ func (d *Docker) telling(job testcases.Job) func(error) {
 	}
 }
 
-// patience waits for what does not answer, again and again, but not for ever.
-type patience struct {
-	tell  func(why error)
-	since time.Time // the first time that it did not answer
-}
-
-// wait waits a moment, and says whether it is worth another try.
-func (p *patience) wait(ctx context.Context, why error) bool {
-	if p.since.IsZero() {
-		p.since = time.Now()
-		p.tell(why)
-	}
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(awayPoll):
-		return time.Since(p.since) < awayTime
-	}
-}
-
 // container is how a job's container is started (spec/jobs.md, what a test
 // job starts).
 func (d *Docker) container(job testcases.Job, build Build, folder string) (docker.Container, error) {
@@ -362,7 +341,11 @@ func (d *Docker) collect(ctx context.Context, job testcases.Job, build Build, fo
 	result.Files = append(result.Files, File{Name: testcases.RunFile, Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(text)), nil
 	}})
-	console, err := d.console(ctx, id)
+	var console string
+	err = d.askEngine(ctx, job, func() (err error) {
+		console, err = d.console(ctx, id)
+		return err
+	})
 	if err != nil {
 		return result, fmt.Errorf("its console: %w", err)
 	}
@@ -371,6 +354,9 @@ func (d *Docker) collect(ctx context.Context, job testcases.Job, build Build, fo
 	result.Record, err = d.record(ctx, job, build, before)
 	if err != nil {
 		return result, fmt.Errorf("its record: %w", err)
+	}
+	if result.Record == nil && result.Detail == "" { // whatever it found, it could not say so
+		result.Detail = fmt.Sprintf("it ended (exit code %d), but no record of it reached the test DB: %s says why", run.ExitCode, testcases.ConsoleFile)
 	}
 	return result, nil
 }
@@ -471,11 +457,12 @@ func (d *Docker) record(ctx context.Context, job testcases.Job, build Build, bef
 // recordsOf are the records of a case in a campaign, the oldest first. A test
 // DB that does not answer is waited for.
 func (d *Docker) recordsOf(ctx context.Context, job testcases.Job, tag string) (records []testcases.Record, err error) {
-	for away := (patience{tell: d.telling(job)}); ; {
-		if records, err = d.askRecords(ctx, job.Case.Name, tag); err == nil || !away.wait(ctx, err) {
-			return records, err
-		}
-	}
+	away := patience{tell: d.telling(job)}
+	err = away.try(ctx, func(error) bool { return true }, func() (err error) {
+		records, err = d.askRecords(ctx, job.Case.Name, tag)
+		return err
+	})
+	return records, err
 }
 
 func (d *Docker) askRecords(ctx context.Context, name, tag string) (records []testcases.Record, err error) {

@@ -136,7 +136,7 @@ func (j *Journal) Close() error {
 	}
 	locked := j.locked
 	j.locked = nil
-	return locked.Close()
+	return unlockFile(locked)
 }
 
 // maxJournal is the largest journal that is read: 25 jobs take 10 kB.

@@ -17,3 +17,9 @@ func lockFile(file *os.File) error {
 	}
 	return err
 }
+
+// unlockFile unlocks a file and closes it. To close it would not do: a program
+// that is being started has it, too, for a moment.
+func unlockFile(file *os.File) error {
+	return errors.Join(syscall.Flock(int(file.Fd()), syscall.LOCK_UN), file.Close())
+}

@@ -108,7 +108,7 @@ func RemoveNetwork(ctx context.Context, engine NetworkEngine, network docker.Net
 type ClusterLock struct{ file *os.File }
 
 // Close lets others at the cluster.
-func (l *ClusterLock) Close() error { return l.file.Close() }
+func (l *ClusterLock) Close() error { return unlockFile(l.file) }
 
 var clusterUID = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
 

@@ -87,6 +87,12 @@ type Options struct {
 	// Events, if not nil, is told of every job's progress. It may be called
 	// by several goroutines at once.
 	Events func(Event)
+	// Mends, if not nil, says of an error of Files whether waiting may mend
+	// it: the file is tried again then, for some minutes.
+	Mends func(error) bool
+	// Waiting, if not nil, is told what is waited for. It may be called by
+	// several goroutines at once.
+	Waiting func(job testcases.Job, why error)
 }
 
 // An Event is one step of one job.
@@ -303,7 +309,7 @@ func (r *run) execute(ctx context.Context, job testcases.Job, number int) (state
 
 // keepFiles keeps the files of a job that could not be run.
 func (r *run) keepFiles(ctx context.Context, job testcases.Job, folder string, result Result, why error) (state State, detail string, err error) {
-	if _, err := r.keep(ctx, folder, result.Files); err != nil {
+	if _, err := r.keep(ctx, job, folder, result.Files); err != nil {
 		if _, ok := errors.AsType[*fileError](err); !ok {
 			return "", "", fmt.Errorf("keep the files of %s: %w", job.Name, err)
 		}
@@ -314,7 +320,7 @@ func (r *run) keepFiles(ctx context.Context, job testcases.Job, folder string, r
 
 // keepResult keeps the files and the record of a job.
 func (r *run) keepResult(ctx context.Context, job testcases.Job, folder string, result Result) (state State, detail string, err error) {
-	links, err := r.keep(ctx, folder, result.Files)
+	links, err := r.keep(ctx, job, folder, result.Files)
 	if bad, ok := errors.AsType[*fileError](err); ok {
 		return StateNotRun, bad.Error(), nil
 	}
@@ -339,13 +345,13 @@ func (r *run) keepResult(ctx context.Context, job testcases.Job, folder string, 
 }
 
 // keep stores all files of a job and returns their keys.
-func (r *run) keep(ctx context.Context, folder string, files []File) (keys []string, err error) {
+func (r *run) keep(ctx context.Context, job testcases.Job, folder string, files []File) (keys []string, err error) {
 	for _, file := range files {
 		if !fs.ValidPath(file.Name) {
 			return nil, &fileError{file.Name, errors.New("its name leads out of the results")}
 		}
 		key := path.Join(folder, file.Name)
-		if err := r.keepFile(ctx, key, file); err != nil {
+		if err := r.keepFile(ctx, job, key, file); err != nil {
 			return nil, err
 		}
 		keys = append(keys, key)
@@ -353,7 +359,23 @@ func (r *run) keep(ctx context.Context, folder string, files []File) (keys []str
 	return keys, nil
 }
 
-func (r *run) keepFile(ctx context.Context, key string, file File) error {
+// keepFile stores a file. A store that does not answer, or has no room, is
+// waited for: what the job left took it hours.
+func (r *run) keepFile(ctx context.Context, job testcases.Job, key string, file File) error {
+	away := patience{tell: func(why error) {
+		if r.Waiting != nil {
+			r.Waiting(job, why)
+		}
+	}}
+	mends := func(err error) bool { return r.Mends != nil && r.Mends(err) }
+	err := away.try(ctx, mends, func() error { return r.putFile(ctx, key, file) })
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return cause
+	}
+	return err
+}
+
+func (r *run) putFile(ctx context.Context, key string, file File) error {
 	content, err := file.Open()
 	if err != nil {
 		return &fileError{file.Name, err}

@@ -9,12 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/anuket-project/xtci/internal/docker"
 )
@@ -113,6 +116,24 @@ func (e *OwnEngine) enter(ctx context.Context, namespaces []string, program stri
 // ports of its containers are. It is otherwise as any other.
 func (e *OwnEngine) Command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	return e.enter(ctx, []string{"net"}, program, args...)
+}
+
+// Inside calls a function on the engine's network: the sockets that it makes
+// are there, whoever uses them then.
+func (e *OwnEngine) Inside(do func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with this function
+		network, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", e.holder.Process.Pid))
+		if err == nil {
+			err = errors.Join(unix.Setns(int(network.Fd()), unix.CLONE_NEWNET), network.Close())
+		}
+		if err == nil {
+			err = do()
+		}
+		done <- err
+	}()
+	return <-done
 }
 
 // Host is the engine's address, for DOCKER_HOST.

@@ -75,6 +75,9 @@ func (d *driver) hasKubeconfig() bool { return exists(d.at(kubeconfig)) }
 
 // run runs the case, with the troubles that it was told to have.
 func (d *driver) run() error {
+	if err := d.awaitGoOn(); err != nil {
+		return err
+	}
 	d.start = time.Now()
 	err := d.trouble()
 	if exception, ok := errors.AsType[*raised](err); ok && d.of.Focus != "" && !d.orders.told("RAISE", d.of.Name) {

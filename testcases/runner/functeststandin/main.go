@@ -39,6 +39,8 @@
 //	                                 255, nothing published or pushed
 //	FUNCTEST_STANDIN_SLOW=DURATION   a case takes so long (Go's 90s, 1m30s).
 //	                                 Meanwhile e2e.log grows, as ginkgo prints
+//	FUNCTEST_STANDIN_WAIT=CASES      a case begins when somebody puts a file go-on
+//	                                 into its results folder, and removes it
 //	FUNCTEST_STANDIN_E2ELOG=end      e2e.log appears when ginkgo has ended, as the
 //	                                 drivers of v1.23 write it; default live
 //	FUNCTEST_STANDIN_HANG=CASES      half of e2e.log, and no end: SIGTERM ends it,

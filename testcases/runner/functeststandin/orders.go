@@ -35,7 +35,7 @@ type orders map[string]order
 func known() map[string]func(string) error {
 	return map[string]func(string) error{
 		"PASS": nil, "FAIL": nil, "SKIP": nil, "RAISE": nil, "HANG": nil, "DEAF": nil, "OOM": nil,
-		"NOUPLOAD": nil, "NOPUSH": nil,
+		"NOUPLOAD": nil, "NOPUSH": nil, "WAIT": nil,
 		"SLOW":      func(v string) error { _, err := time.ParseDuration(v); return err },
 		"CRASH":     func(v string) error { _, err := strconv.ParseUint(v, 10, 8); return err },
 		"FILL":      func(v string) error { _, err := parseSize(v); return err },

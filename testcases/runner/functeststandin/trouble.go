@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // trouble is what the case was told to suffer, before it has any result.
@@ -34,6 +36,29 @@ func (d *driver) trouble() error {
 		}
 	}
 	return nil
+}
+
+const (
+	// goOn is the file that a case waits for which was told to.
+	goOn = "go-on"
+	// goOnPoll is how often it looks.
+	goOnPoll = 20 * time.Millisecond
+)
+
+// awaitGoOn lets the case wait, if it was told to, until somebody puts that
+// file into its results folder.
+func (d *driver) awaitGoOn() error {
+	if !d.orders.told("WAIT", d.of.Name) {
+		return nil
+	}
+	for {
+		if err := os.Remove(d.results(goOn)); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := wait(goOnPoll); err != nil {
+			return err
+		}
+	}
 }
 
 // half leaves the first half of a suite's e2e.log.
