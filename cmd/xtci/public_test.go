@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -104,9 +105,47 @@ func testPublic(t *testing.T, file string, reference *jobBuilder) {
 		return
 	}
 	t.Logf("COMPARED %d jobs", len(want))
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+	known := knownDifferences(want, got, read.Findings)
+	for _, difference := range known {
+		t.Log("KNOWN DIFFERENCE: " + difference)
+	}
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(jobFacts{}, "Quoted")); diff != "" {
 		t.Errorf("jobs (-role +xtci):\n%s", diff)
 	}
+}
+
+// knownDifferences takes what is known to differ, and named in
+// docs/playbooks.md, out of what is compared. It returns what it took.
+func knownDifferences(want, got map[string]jobFacts, findings []playbook.Finding) []string {
+	var known []string
+	images := func(name string) bool { return strings.HasSuffix(name, "-pull") || strings.HasSuffix(name, "-rmi") }
+	kubernetes := !slices.ContainsFunc(slices.Collect(maps.Keys(want)), images)
+	supported := !slices.ContainsFunc(findings, func(f playbook.Finding) bool {
+		return f.Level == playbook.LevelWarning && (f.Variable == "kubernetes_deploy" || f.Variable == "use_kubernetes")
+	})
+	if kubernetes && !supported {
+		known = append(known, "jobs in Kubernetes: images are not removed and pulled, and volumes are in the workspace")
+		for name, facts := range got {
+			if images(name) {
+				delete(got, name)
+				continue
+			}
+			facts.Phases = slices.DeleteFunc(facts.Phases, func(line string) bool {
+				return strings.HasPrefix(line, "remove former images ") || strings.HasPrefix(line, "pull containers ") || images(strings.Fields(line)[0])
+			})
+			got[name] = facts
+		}
+		for _, all := range []map[string]jobFacts{want, got} {
+			for name, facts := range all {
+				facts.Starts = slices.DeleteFunc(facts.Starts, func(line string) bool { return strings.HasPrefix(line, "-v ") })
+				all[name] = facts
+			}
+		}
+	}
+	if slices.ContainsFunc(slices.Collect(maps.Values(want)), func(f jobFacts) bool { return f.Quoted }) {
+		known = append(known, "the role's scripts hand volumes with $JOB_NAME or $WORKSPACE to Docker as they are, between quotes: here they are paths")
+	}
+	return known
 }
 
 // jobFacts are what people and other jobs see of a job, and what it starts.
@@ -115,6 +154,7 @@ type jobFacts struct {
 	Parameters, Triggers, Phases []string
 	Blocker, Copies, Around      []string
 	Starts                       []string
+	Quoted                       bool // Docker is told of variables rather than their values
 }
 
 // element is any XML.
@@ -186,7 +226,10 @@ func factsOf(t *testing.T, name string, text []byte) jobFacts {
 		}
 	}
 	for _, shell := range root.all("hudson.tasks.Shell") {
-		f.Starts = append(f.Starts, starts(t, name, shell.text("command"), defaults)...)
+		calls := starts(t, name, shell.text("command"), defaults)
+		f.Quoted = f.Quoted || strings.Contains(calls, "$JOB_NAME") || strings.Contains(calls, "$WORKSPACE")
+		calls = strings.NewReplacer("$JOB_NAME", name, "$WORKSPACE", "/data/jenkins/workspace/"+name).Replace(calls)
+		f.Starts = append(f.Starts, sortedCalls(calls)...)
 	}
 	return f
 }
@@ -195,8 +238,8 @@ func factsOf(t *testing.T, name string, text []byte) jobFacts {
 const dockerStub = "#!/bin/sh\nprintf '%s\\n' CALL \"$@\" >>\"$CALLS\"\n"
 
 // starts runs the script of a job with a docker that only says what it was
-// told, and returns that: options sorted, for no engine minds their order.
-func starts(t *testing.T, name, script string, parameters map[string]string) []string {
+// told, and returns that, or how it failed.
+func starts(t *testing.T, name, script string, parameters map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, tool := range [...]string{"docker", "chown"} {
@@ -222,16 +265,17 @@ func starts(t *testing.T, name, script string, parameters map[string]string) []s
 		}
 	}
 	if output, err := cmd.CombinedOutput(); err != nil {
-		return []string{fmt.Sprintf("%v: %s", err, output)}
+		return fmt.Sprintf("%v: %s", err, output)
 	}
 	raw, err := os.ReadFile(calls)
 	if err != nil {
-		return []string{err.Error()}
+		return err.Error()
 	}
-	return sortedCalls(strings.ReplaceAll(string(raw), dir, "DIR"))
+	return strings.ReplaceAll(string(raw), dir, "DIR")
 }
 
-// sortedCalls joins options with their values and sorts them.
+// sortedCalls joins options with their values and sorts them: no engine minds
+// their order.
 func sortedCalls(raw string) []string {
 	var all []string
 	for call := range strings.SplitSeq(strings.TrimPrefix(raw, "CALL\n"), "CALL\n") {
@@ -316,11 +360,14 @@ func newReference(t *testing.T, checkouts []string) *jobBuilder {
 func (b *jobBuilder) jobs(t *testing.T, file string) map[string]jobFacts {
 	t.Helper()
 	out := t.TempDir()
-	plays := filepath.Join(filepath.Dir(file), ".xtci-"+filepath.Base(file)) // beside its host_vars
+	copied := t.TempDir() // with its host_vars and all
+	if err := os.CopyFS(copied, os.DirFS(filepath.Dir(file))); err != nil {
+		t.Fatal(err)
+	}
+	plays := filepath.Join(copied, filepath.Base(file))
 	if err := os.WriteFile(plays, onlyRoles(t, file), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.Remove(plays) })
 	cmd := exec.CommandContext(t.Context(), "ansible-playbook", "-i", b.inventory, plays, "-e",
 		`{"reference_dir": "`+out+`", "ansible_default_ipv4": {"address": "`+publicAddress+`"}}`)
 	cmd.Env = append(os.Environ(), "ANSIBLE_ROLES_PATH="+b.roles, "ANSIBLE_GATHERING=explicit", "ANSIBLE_NOCOWS=1", "HOME="+t.TempDir())

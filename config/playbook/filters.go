@@ -304,6 +304,13 @@ func filterFlatten(in *exec.Value, _ arguments) (any, error) {
 	return all, nil
 }
 
+// plainTextMethods are the library's that are taken as they are.
+var plainTextMethods = []string{"capitalize", "endswith", "find", "lower", "lstrip", "rstrip", "startswith", "strip", "title", "upper"}
+
+func textMethodNames() []string {
+	return slices.Sorted(slices.Values(append([]string{"join", "replace", "split"}, plainTextMethods...)))
+}
+
 // textMethods are those of Python's str that templates are known to use.
 func textMethods() *exec.MethodSet[string] {
 	methods := map[string]exec.Method[string]{
@@ -322,7 +329,7 @@ func textMethods() *exec.MethodSet[string] {
 			return split(self, arguments{params}.at(0, "sep", "").String()), nil
 		},
 	}
-	for _, name := range [...]string{"capitalize", "endswith", "find", "lower", "lstrip", "rstrip", "startswith", "strip", "title", "upper"} {
+	for _, name := range plainTextMethods {
 		if m, ok := builtins.Methods.Str.Get(name); ok {
 			methods[name] = m
 		}
@@ -330,10 +337,12 @@ func textMethods() *exec.MethodSet[string] {
 	return exec.NewMethodSet(methods)
 }
 
+var mappingMethodNames = [...]string{"get", "items", "keys", "values"}
+
 // mappingMethods are those of Python's dict that change nothing.
 func mappingMethods() *exec.MethodSet[map[string]any] {
 	methods := map[string]exec.Method[map[string]any]{}
-	for _, name := range [...]string{"get", "items", "keys", "values"} {
+	for _, name := range mappingMethodNames {
 		if m, ok := builtins.Methods.Dict.Get(name); ok {
 			methods[name] = m
 		}

@@ -34,7 +34,7 @@ type reader struct {
 	entries  []entry
 	files    map[string]*value
 	used     map[string]bool // variables that templates name
-	spent    int // bytes that templates came to
+	spent    int             // bytes that templates came to
 }
 
 // The keys of plays, and of entries in roles, that are Ansible's own.

@@ -139,7 +139,7 @@ func TestErrors(t *testing.T) {
 		{"no end", call("project: '{{ x'"), "variable project"},
 		{"multiplied", call("project: \"{{ 'x' * 1000000000 }}\""), "* and ** are not there"},
 		{"divided by nothing", call("dport: '{{ 1 % 0 }}'"), "it cannot be resolved"},
-		{"grown", call(`a: "{{ '` + strings.Repeat("x", 1000) + `' }}"`, `b: "{{ a | replace('x', a) | replace('x', a) }}"`, "project: '{{ b }}'"), "more than 65536 bytes"},
+		{"grown", call(`a: "{{ '`+strings.Repeat("x", 1000)+`' }}"`, `b: "{{ a | replace('x', a) | replace('x', a) }}"`, "project: '{{ b }}'"), "more than 65536 bytes"},
 		{"nested", call("project: '{{ " + strings.Repeat("(", 40) + "1" + strings.Repeat(")", 40) + " }}'"), "brackets within each other"},
 		{"parts", call("project: '{{ 1" + strings.Repeat(" + 1", 400) + " }}'"), "more than 300 parts"},
 		{"no list", call("suites: x"), "site.yml:4: variable suites: want a list, and not \"x\""},
