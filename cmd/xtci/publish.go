@@ -63,7 +63,7 @@ func runPublish(ctx context.Context, a *app, tag string, wait time.Duration) (er
 		if err != nil {
 			return err
 		}
-		made, err := source.publish(ctx, a, site, tag, wait)
+		made, err := source.publish(ctx, a, site, tag, artifacts.CollectOptions{Wait: wait})
 		if err = errors.Join(err, source.Close()); err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func runPublish(ctx context.Context, a *app, tag string, wait time.Duration) (er
 		}
 		return usage(fmt.Errorf("%w\nand the stack is not there to be asked: %w", local, err))
 	}
-	made, err = source.publish(ctx, a, site, tag, wait)
+	made, err = source.publish(ctx, a, site, tag, artifacts.CollectOptions{Wait: wait})
 	if err != nil {
 		return err
 	}
