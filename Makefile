@@ -33,7 +33,8 @@ test-jenkins: ## run the contract tests on a real Jenkins: XTCI_TEST_JENKINS_URL
 lint: ## run the linters
 	$(GO) vet ./...
 	$(GO) run $(LINTER) run
-	@command -v shellcheck >/dev/null || echo 'NOT LINTED, WITHOUT SHELLCHECK (apt-get install shellcheck): the scripts of jobs'
+	@command -v shellcheck >/dev/null || echo 'NOT LINTED, WITHOUT SHELLCHECK (apt-get install shellcheck): the scripts of jobs and of tools/'
+	@! command -v shellcheck >/dev/null || shellcheck -S warning tools/*.sh .ci/run
 	CGO_ENABLED=0 $(GO) test -count 1 -run TestScriptsPassShellcheck ./jenkins
 
 demo: build ## the whole thing on Docker, or a replay without: report and archive in ./demo
