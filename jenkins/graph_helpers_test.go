@@ -51,6 +51,9 @@ func classicOptions(site config.Site) jenkins.Options {
 // graph is that of a site with some options.
 func graphOf(t *testing.T, site config.Site, options jenkins.Options) jenkins.Graph {
 	t.Helper()
+	if options.Classic {
+		site.Wiring = config.WiringClassic
+	}
 	catalog, err := testcases.Load(site.Release)
 	if err != nil {
 		t.Fatal(err)

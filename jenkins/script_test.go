@@ -65,7 +65,7 @@ func TestDefaultJobStartsItsContainer(t *testing.T) {
 			"NODE_NAME": "functest-kubernetes", "BUILD_TAG": "G2K7M0Q4ZX1P",
 		},
 		Volumes: []string{
-			"/home/opnfv/functest-kubernetes/config:/root/.kube/config",
+			"/home/opnfv/functest-kubernetes/config:/root/.kube/config:ro",
 			"/var/lib/xtci/jenkins/workspace/" + name + "/results/G2K7M0Q4ZX1P-7:/var/lib/xtesting/results",
 		},
 		Flags: map[string]string{

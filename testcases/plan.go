@@ -317,7 +317,13 @@ func (p planner) container(suite config.Suite, tag config.DockerTag) Container {
 		volumes = suite.Volumes
 	}
 	if p.site.Kubeconfig != "" {
-		c.Volumes = append(c.Volumes, p.site.Kubeconfig+":"+kubeconfigTarget(p.catalog, tag.Name))
+		volume := p.site.Kubeconfig + ":" + kubeconfigTarget(p.catalog, tag.Name)
+		if p.site.Wiring != config.WiringClassic {
+			// What a container writes there, xtci and kubectl on the host would
+			// run: a kubeconfig can name programs.
+			volume += ":ro"
+		}
+		c.Volumes = append(c.Volumes, volume)
 	}
 	for _, volume := range volumes {
 		c.Volumes = append(c.Volumes, strings.ReplaceAll(volume, "{tag}", tag.Name))

@@ -79,7 +79,7 @@ func TestPlanOfASiteThatSaysNothing(t *testing.T) {
 	plan := NewPlan(loadV123(t), "functest-kubernetes", ScopeAll)
 	container := Container{
 		Image: "opnfv/functest-kubernetes-smoke:v1.23", Env: config.Env{{Name: "DEPLOY_SCENARIO", Value: "k8-nosdn-nofeature-noha"}},
-		Volumes: []string{"/home/opnfv/functest-kubernetes/config:/root/.kube/config"}, UID: 1000, GID: 1000,
+		Volumes: []string{"/home/opnfv/functest-kubernetes/config:/root/.kube/config:ro"}, UID: 1000, GID: 1000,
 	}
 	smoke := plan.Phases[1]
 	if diff := cmp.Diff(container, smoke.Jobs[0].Container); diff != "" {
@@ -202,7 +202,7 @@ func TestPlansOfTags(t *testing.T) {
 	own := Job{
 		Name: "functest-kubernetes-opnfv-own-a-t", Case: &Case{Name: "t", Project: "functest-kubernetes", Tier: "own", Container: "opnfv/own:a", Level: LevelMay},
 		Container: Container{
-			Image: "opnfv/own:a", Env: config.Env{}, Volumes: []string{site.Kubeconfig + ":/root/.kube/config"}, Network: "host", Privileged: true, GID: 1000,
+			Image: "opnfv/own:a", Env: config.Env{}, Volumes: []string{site.Kubeconfig + ":/root/.kube/config:ro"}, Network: "host", Privileged: true, GID: 1000,
 		},
 	}
 	if diff := cmp.Diff(own, plan.Phases[0].Jobs[0]); diff != "" {
@@ -211,7 +211,7 @@ func TestPlansOfTags(t *testing.T) {
 	smoke := plan.Phases[1].Jobs[0]
 	want := Container{
 		Image: "opnfv/smoke:v1.24", Env: site.Variables(), Fixed: config.Env{{Name: "K", Value: "v"}}, Ports: []string{"1:1"},
-		Volumes: []string{site.Kubeconfig + ":/home/xtesting/.kube/config", "/config.v1.24:/c"}, UID: 1000, GID: 1000,
+		Volumes: []string{site.Kubeconfig + ":/home/xtesting/.kube/config:ro", "/config.v1.24:/c"}, UID: 1000, GID: 1000,
 	}
 	if diff := cmp.Diff(want, smoke.Container); diff != "" || smoke.Node != "arm" {
 		t.Errorf("test on %s (-want +got):\n%s", smoke.Node, diff)
