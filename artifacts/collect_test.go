@@ -275,6 +275,31 @@ func TestCollectWaits(t *testing.T) {
 	}
 }
 
+// Of whoever has ended nothing more comes. A test DB that does not answer is
+// waited for all the same.
+func TestCollectWhatIsComplete(t *testing.T) {
+	t.Parallel()
+	l := flawlessLab(t)
+	store := openStore(t, t.TempDir())
+	late := l.folder("sig_node") + "/functest-kubernetes.log"
+	delete(l.files, late)
+	records := l.upload(t, store)
+	records.err = errors.New("connection refused")
+	records.asked = func(times int) {
+		if times == 3 {
+			records.err = nil
+		}
+	}
+	complete := CollectOptions{Wait: time.Hour, Complete: true}
+	_, missing := collected(t, store, records, l, complete)
+	if diff := cmp.Diff([]string{late}, missing); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if _, _, err := Collect(t.Context(), openStore(t, t.TempDir()), &storedRecords{}, greenTag, l.catalog, complete); !errors.Is(err, ErrNothing) {
+		t.Errorf("nothing at all: %v", err)
+	}
+}
+
 func TestCollectWithoutAnything(t *testing.T) {
 	t.Parallel()
 	l := flawlessLab(t)

@@ -86,7 +86,9 @@ func TestS3StoreSaysWhatIsWrong(t *testing.T) {
 		{"no key", S3Options{Endpoint: server.Endpoint, Bucket: good.bucket}, fs.ErrPermission, "permission denied", nil},
 		{"no such bucket", S3Options{Endpoint: server.Endpoint, Bucket: "no-such-bucket", Credentials: key}, ErrNoBucket, "no-such-bucket", []string{"ping", "list", "put", "large put"}},
 		{"a bucket's name that is none", S3Options{Endpoint: server.Endpoint, Bucket: "No_Bucket", Credentials: key}, nil, "No_Bucket", nil},
-		{"nobody listens", S3Options{Endpoint: closed, Bucket: "bucket", Credentials: Credentials{"key", secret}}, nil, "connection refused", nil},
+		{"nobody listens", S3Options{Endpoint: closed, Bucket: "bucket", Credentials: Credentials{"key", secret}}, ErrAway, "connection refused", nil},
+		{"on its way up", S3Options{Endpoint: answering(t, http.StatusServiceUnavailable, "XMinioServerNotInitialized"), Bucket: "bucket", Credentials: Credentials{"key", secret}}, ErrAway, "503", []string{"put"}},
+		{"no room", S3Options{Endpoint: answering(t, http.StatusInsufficientStorage, "XMinioStorageFull"), Bucket: "bucket", Credentials: Credentials{"key", secret}}, ErrFull, "make room there", []string{"put"}},
 		{"no object store", S3Options{Endpoint: page.URL, Bucket: "bucket", Credentials: Credentials{"key", secret}}, nil, "418", nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -104,6 +106,18 @@ func TestS3StoreSaysWhatIsWrong(t *testing.T) {
 			}
 		})
 	}
+}
+
+// answering is an object store that answers everything so.
+func answering(t *testing.T, code int, reason string) (endpoint string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(code)
+		fmt.Fprintf(w, "<Error><Code>%s</Code><Message>not now</Message></Error>", reason)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
 func TestS3EndpointsThatAreNone(t *testing.T) {

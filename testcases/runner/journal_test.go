@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -79,6 +80,36 @@ func TestOneProcessRunsACampaign(t *testing.T) {
 		t.Fatal(err)
 	}
 	again.Close()
+}
+
+// A program that is being started has the files of who starts it for a moment.
+func TestAnEndedCampaignIsUnlocked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	journal, err := NewJournal(dir, tag, testcases.Provenance{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cat := exec.CommandContext(t.Context(), "cat")
+	cat.ExtraFiles = []*os.File{journal.locked}
+	input, err := cat.StdinPipe()
+	if err == nil {
+		err = cat.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := journal.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := ResumeJournal(dir, tag); err != nil {
+		t.Error(err)
+	} else if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := errors.Join(input.Close(), cat.Wait()); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestOneOfManyBegins(t *testing.T) {
