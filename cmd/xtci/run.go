@@ -42,7 +42,7 @@ func newRunCmd(a *app) *cobra.Command {
 container on this host's Docker. Of the stack (xtci up) it needs nothing but, when
 it is up, uses its object store and test DB, so that results are where those of
 Jenkins are. Without it, or with --no-stack, they stay under stack.prefix, and the
-test DB runs within xtci, where only the campaign's containers reach it.
+test DB runs within xtci, for the campaign's containers.
 
 At the end the archive is made, whatever the outcome, and the verdict printed.
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -129,8 +130,7 @@ func (a *app) resultsInStack(ctx context.Context, site config.Site, journal *run
 }
 
 // resultsHere has results stay on the host. The test DB listens on the gateway
-// of a network of the campaign's own, where containers reach it and others do
-// not.
+// of a network of the campaign's own, to containers there and to this host.
 func (a *app) resultsHere(ctx context.Context, engine *docker.Engine, site config.Site, journal *runner.Journal) (_ *results, err error) {
 	r := &results{}
 	defer func() {
@@ -148,7 +148,11 @@ func (a *app) resultsHere(ctx context.Context, engine *docker.Engine, site confi
 		return nil, err
 	}
 	r.add(func() error { return runner.RemoveNetwork(context.WithoutCancel(ctx), engine, network) })
-	db, err := a.serveResults(ctx, net.JoinHostPort(network.Gateway, "0"))
+	subnet, err := netip.ParsePrefix(network.Subnet)
+	if err != nil {
+		return nil, fmt.Errorf("the campaign's network %s: its subnet: %w", network.Name, err)
+	}
+	db, err := a.serveResults(ctx, net.JoinHostPort(network.Gateway, "0"), subnet)
 	if err != nil {
 		return nil, fmt.Errorf("serve results to the campaign's containers: %w", err)
 	}

@@ -29,7 +29,7 @@ func (e *Engine) Network(ctx context.Context, nameOrID string) (Network, error) 
 	for _, pool := range found.IPAM.Config {
 		// some engines write it with the length of the prefix
 		if address, _, _ := strings.Cut(pool.Gateway, "/"); address != "" && !strings.Contains(address, ":") {
-			n.Gateway = address
+			n.Gateway, n.Subnet = address, pool.Subnet
 			break
 		}
 	}

@@ -166,5 +166,6 @@ type Network struct {
 	// Internal keeps its containers from everything outside.
 	Internal bool
 	Gateway  string   // of IPv4; known when it is there
+	Subnet   string   // 172.18.0.0/16, that of the gateway
 	Used     []string // the ids of the containers on it
 }

@@ -208,7 +208,7 @@ func TestNetworks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if made.ID == "" || made.Name != name || made.Gateway == "" || made.Internal || made.Labels[dockertest.Label] != b.labels[dockertest.Label] {
+	if made.ID == "" || made.Name != name || made.Gateway == "" || !strings.Contains(made.Subnet, "/") || made.Internal || made.Labels[dockertest.Label] != b.labels[dockertest.Label] {
 		t.Errorf("it was made as %+v", made)
 	}
 	_, err = b.CreateNetwork(ctx, docker.Network{Name: name, Labels: b.labels})
