@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/anuket-project/xtci/internal/docker"
 	"github.com/anuket-project/xtci/internal/docker/dockertest"
@@ -23,14 +24,14 @@ import (
 )
 
 // suite changes the suite of a tier in the host's site: its image, unless ref
-// is empty, and keys of its own.
+// is empty, and keys instead of how its cases are executed.
 func (h *host) suite(tier, ref, keys string) {
 	h.t.Helper()
 	raw, err := os.ReadFile(h.config)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	line := regexp.MustCompile(`repo: ([^,]+), container: (functest-` + tier + `), docker_tags: \[([^]]+)\], `)
+	line := regexp.MustCompile(`repo: ([^,]+), container: (functest-` + tier + `), docker_tags: \[([^]]+)\], execution: [a-z]+, `)
 	was := line.FindStringSubmatch(string(raw))
 	if was == nil {
 		h.t.Fatalf("the site has no suite %s:\n%s", tier, raw)
@@ -179,8 +180,8 @@ func TestEveryEndOfAContainer(t *testing.T) {
 	h := newCampaignHost(t)
 	tag := uniqueTag(t)
 	cnf := tagged(t, unstartable(t, `ENTRYPOINT ["/bin/no-program"]`))
-	h.suite("smoke", "", "memory: 128m")
-	h.suite("benchmarking", "", "timeout: 6s")
+	h.suite("smoke", "", "execution: parallel, memory: 128m")
+	h.suite("benchmarking", "", "timeout: 10s")
 	h.suite("security", tagged(t, unstartable(t)), "")
 	h.suite("cnf", cnf, "")
 	args := append([]string{"--skip", "xrally_kubernetes,xrally_kubernetes_full,helm_vims,kube_bench_node,kube_bench_master"}, staged(
@@ -212,7 +213,7 @@ func TestEveryEndOfAContainer(t *testing.T) {
 		"sig_storage":         {runner.StateFailed, "was killed or crashed (exit code 139)", testcases.VerdictIncomplete, `"exit_code": 139`, half},
 		"sig_storage_serial":  {runner.StateFailed, "(exit code 127): its image has no run_tests?", testcases.VerdictIncomplete, `"exit_code": 127`, half},
 		"sig_instrumentation": {runner.StateFailed, "ran out of memory", testcases.VerdictIncomplete, `"oom_killed": true`, ""},
-		"netperf":             {runner.StateFailed, "stopped after its timeout of 6s", testcases.VerdictIncomplete, `"timed_out": true`, ""},
+		"netperf":             {runner.StateFailed, "stopped after its timeout of 10s", testcases.VerdictIncomplete, `"timed_out": true`, ""},
 
 		// records are no evidence
 		"k8s_conformance_serial":   {runner.StatePassed, "", testcases.VerdictConflict, `"exit_code": 255`, "e2e.log"},
@@ -327,11 +328,29 @@ func TestResultsFillTheDisk(t *testing.T) {
 	})
 	tag := uniqueTag(t)
 	args := []string{"run", "--tests", "k8s_quick,netperf", "--tag", tag}
-	_, errs := h.run(exitOutside, append(args, staged("FILL=netperf=5GB")...)...)
-	for _, say := range []string{"k8s_quick: passed", "keep the files of ", "no space left on device", "--tag " + tag + " --resume"} {
-		if !strings.Contains(errs, say) {
-			t.Errorf("on a full disk it does not say %q: %s", say, errs)
+	cmd, _, errs := h.command(t.Context(), append(args, staged("FILL=netperf=5GB")...)...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	says := func(what string) {
+		t.Helper()
+		dockertest.Until(t, time.Minute, "it says "+what, func(context.Context) error {
+			if !strings.Contains(errs.String(), what) {
+				return fmt.Errorf("it says %s", errs)
+			}
+			return nil
+		})
+	}
+	says("no space left on device")
+	for _, understood := range []string{"interrupt again", "--tag " + tag + " --resume"} { // nobody makes room
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
 		}
+		says(understood)
+	}
+	_ = cmd.Wait() // its exit code tells
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || !strings.Contains(errs.String(), "k8s_quick: passed") {
+		t.Errorf("exit code %d: %s", code, errs)
 	}
 	left(t, tag)
 	if kept := h.under("artifacts", "e2e.log"); len(kept) != 1 || !strings.Contains(kept[0], "k8s_quick-1/") {
@@ -348,6 +367,9 @@ func TestResultsFillTheDisk(t *testing.T) {
 	left(t, tag)
 	if verdicts := h.verdicts(tag); verdicts["k8s_quick"] != testcases.VerdictPass || verdicts["netperf"] != testcases.VerdictPass {
 		t.Errorf("the review: %v", verdicts)
+	}
+	if left := h.under("campaigns/results", "*"); len(left) > 0 {
+		t.Errorf("what containers left is kept twice: %v", left)
 	}
 }
 
@@ -368,4 +390,36 @@ func (h *host) under(folder, pattern string) []string {
 		h.t.Fatal(err)
 	}
 	return found
+}
+
+// An engine on its way down ends containers first, and answers meanwhile:
+// what it ended did not fail, but was not run.
+func TestARestartedEngineIsNoFailure(t *testing.T) {
+	t.Parallel()
+	m := newMidway(t, newCampaignHost(t, "healthcheck", "benchmarking"), "k8s_quick")
+	own, shared := dockertest.StartEngine(t, dockertest.EngineOptions{}), m.engine
+	m.toEngine(own, "healthcheck")
+	own.Take(shared, standintest.Image(t, shared, "benchmarking"))
+	m.begin("--tests", "k8s_quick,netperf")
+	m.container(m.begun("k8s_quick"))
+	own.Restart()
+	m.awaitWaiting("k8s_quick", "Docker does not answer")
+	if ended := m.awaitCase("k8s_quick", "not run"); !strings.Contains(ended.Detail, "Docker went away while it ran") {
+		t.Errorf("after the restart: %+v", ended)
+	}
+	m.awaitCase("netperf", "passed")
+	m.end(exitNo)
+
+	m.begin("--tests", "k8s_quick,netperf", "--resume")
+	m.goOn(m.begun("k8s_quick"))
+	m.awaitCase("k8s_quick", "passed")
+	if end := m.end(exitNo); end.Jobs != (endedJobs{Passed: 2}) { // a part is not conformant
+		t.Errorf("resumed: %+v", end)
+	}
+	labels := map[string]string{runner.LabelCampaign: m.tag}
+	containers, err := m.engine.Containers(t.Context(), labels)
+	networks, networksErr := m.engine.Networks(t.Context(), labels)
+	if err = errors.Join(err, networksErr); err != nil || len(containers)+len(networks) > 0 {
+		t.Errorf("left: %v, %v, %v", containers, networks, err)
+	}
 }

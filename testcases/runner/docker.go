@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -114,7 +115,10 @@ func (d *Docker) Execute(ctx context.Context, job testcases.Job, build Build) (R
 	if err != nil {
 		return Result{}, fmt.Errorf("its image: %w", err)
 	}
-	folder := filepath.Join(d.Folder, filepath.FromSlash(build.Folder(job)))
+	folder := d.folder(job, build)
+	for earlier := 1; earlier < build.Number; earlier++ { // of runs that were interrupted
+		_ = os.RemoveAll(d.folder(job, Build{build.Tag, earlier})) // what may not be removed stays
+	}
 	if err := makeResults(folder, job.Container.UID, job.Container.GID); err != nil {
 		return Result{}, err
 	}
@@ -168,6 +172,11 @@ func (d *Docker) removeLeft(ctx context.Context, labels map[string]string) error
 		}
 	}
 	return nil
+}
+
+// folder is where the container of a build leaves results.
+func (d *Docker) folder(job testcases.Job, build Build) string {
+	return filepath.Join(d.Folder, filepath.FromSlash(build.Folder(job)))
 }
 
 // makeResults makes an empty folder for a container to leave results in.
@@ -240,6 +249,10 @@ func (d *Docker) wait(ctx context.Context, job testcases.Job, id string) (docker
 		if time.Since(asked) > 2*awayPoll { // it was there
 			away.since = time.Time{}
 		}
+		if err == nil && !was && wasKilled(exit) && d.leaves(ctx, id) {
+			was = true
+			continue
+		}
 		if errors.Is(err, docker.ErrUnavailable) && context.Cause(ctx) == nil {
 			was = true
 			if away.wait(ctx, err) {
@@ -250,6 +263,36 @@ func (d *Docker) wait(ctx context.Context, job testcases.Job, id string) (docker
 			err = fmt.Errorf("Docker went away while it ran, and ended it (exit code %d)", exit.Code)
 		}
 		return exit, err
+	}
+}
+
+// wasKilled says that a container was ended by a signal with which engines end
+// containers.
+func wasKilled(exit docker.Exit) bool {
+	const killed, terminated = 128 + 9, 128 + 15
+	return !exit.OOMKilled && (exit.Code == killed || exit.Code == terminated)
+}
+
+// leaveTime is how long an engine that is on its way down may answer once it
+// has ended its containers.
+const leaveTime = 5 * time.Second
+
+// leaves says whether the engine goes away: on its way down it ends containers
+// first, and answers meanwhile.
+func (d *Docker) leaves(ctx context.Context, id string) bool {
+	ctx, cancel := context.WithTimeout(ctx, leaveTime)
+	defer cancel()
+	look := time.NewTicker(leaveTime / 50)
+	defer look.Stop()
+	for {
+		if _, err := d.Engine.Wait(ctx, id); errors.Is(err, docker.ErrUnavailable) {
+			return context.Cause(ctx) == nil
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-look.C:
+		}
 	}
 }
 
@@ -341,7 +384,7 @@ func (d *Docker) collect(ctx context.Context, job testcases.Job, build Build, fo
 	result.Files = append(result.Files, File{Name: testcases.RunFile, Open: func() (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(text)), nil
 	}})
-	var console string
+	var console *os.File
 	err = d.askEngine(ctx, job, func() (err error) {
 		console, err = d.console(ctx, id)
 		return err
@@ -349,8 +392,10 @@ func (d *Docker) collect(ctx context.Context, job testcases.Job, build Build, fo
 	if err != nil {
 		return result, fmt.Errorf("its console: %w", err)
 	}
-	result.Release = func() error { return errors.Join(os.Remove(console), os.RemoveAll(folder)) }
-	result.Files = append(result.Files, File{Name: testcases.ConsoleFile, Open: func() (io.ReadCloser, error) { return os.Open(console) }})
+	result.Release = func() error { return errors.Join(console.Close(), os.RemoveAll(folder)) }
+	result.Files = append(result.Files, File{Name: testcases.ConsoleFile, Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(io.NewSectionReader(console, 0, math.MaxInt64)), nil
+	}})
 	result.Record, err = d.record(ctx, job, build, before)
 	if err != nil {
 		return result, fmt.Errorf("its record: %w", err)
@@ -362,17 +407,21 @@ func (d *Docker) collect(ctx context.Context, job testcases.Job, build Build, fo
 }
 
 // console puts what a container said into a temporary file: its folder may be
-// the container's user's.
-func (d *Docker) console(ctx context.Context, id string) (name string, err error) {
+// the container's user's. The file has no name any more: it goes with this
+// process, however that ends.
+func (d *Docker) console(ctx context.Context, id string) (*os.File, error) {
 	console, err := os.CreateTemp("", "xtci-console-")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	err = d.Engine.Logs(ctx, id, docker.LogOptions{Stdout: console, Stderr: console})
-	if err = errors.Join(err, console.Close()); err != nil {
-		return "", errors.Join(err, os.Remove(console.Name()))
+	err = os.Remove(console.Name())
+	if err == nil {
+		err = d.Engine.Logs(ctx, id, docker.LogOptions{Stdout: console, Stderr: console})
 	}
-	return console.Name(), nil
+	if err != nil {
+		return nil, errors.Join(err, console.Close())
+	}
+	return console, nil
 }
 
 // Exit codes of Xtesting's containers (spec/testapi-xtesting.md, b.1).
