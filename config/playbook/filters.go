@@ -148,8 +148,9 @@ func filterBool(in *exec.Value, _ arguments) (any, error) {
 }
 
 func filterTernary(in *exec.Value, a arguments) (any, error) {
+	_, named := a.KwArgs["none_val"]
 	switch {
-	case in.IsNil() && (len(a.Args) > 2 || a.KwArgs["none_val"] != nil):
+	case in.IsNil() && (len(a.Args) > 2 || named):
 		return a.at(2, "none_val", nil).ToGoSimpleType(false), nil
 	case in.IsTrue():
 		return a.at(0, "true_val", nil).ToGoSimpleType(false), nil

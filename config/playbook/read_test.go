@@ -241,3 +241,37 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// FuzzTemplate resolves any template: it comes to a value that is not too
+// large, or to an error that says where.
+func FuzzTemplate(f *testing.F) {
+	for _, text := range []string{
+		"{{ project }}-run", "{{ 'a' if x is defined else [1, 2] | join('-') }}", "{{ lists[0][1:] + lists[1] }}", "{{ m.a | default(m['b']) }}",
+		`{{ 'v1.23' | regex_replace("^v(\d+)", "\\1") }}`, "{{- project | upper -}} {# x #}", "{{ m | dict2items | flatten | to_json }}", "{{ 1 // 0 }}{{ 'x'.split('') }}",
+	} {
+		f.Add(text)
+	}
+	known, err := newVariables()
+	if err != nil {
+		f.Fatal(err)
+	}
+	vars, err := newReader("vars.yml", known, testOptions).parse("vars.yml", []byte("lists: [[a, b], [1, 2.5, null]]\nm: {a: {c: d}, b: yes}\nlong: "+strings.Repeat("x", 2000)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	m, _ := vars.mapping()
+	f.Fuzz(func(t *testing.T, text string) {
+		r := newReader("site.yml", known, testOptions)
+		s := r.scope(entry{place: place{"site.yml", 1}}, []layer{{m, false}})
+		v, err := s.render(place{"site.yml", 7}, text)
+		if err != nil {
+			if !strings.Contains(err.Error(), ".yml:") {
+				t.Errorf("%q: it is not said where: %v", text, err)
+			}
+			return
+		}
+		if n := size(v.data); n > maxText {
+			t.Errorf("%q comes to %d bytes", text, n)
+		}
+	})
+}

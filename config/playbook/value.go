@@ -50,15 +50,14 @@ func (m *mapping) get(key string) *value {
 	return nil
 }
 
-// set adds or replaces a key. It says whether the key was there.
-func (m *mapping) set(p pair) bool {
+// set adds or replaces a key, which keeps its place.
+func (m *mapping) set(p pair) {
 	if i, ok := m.index[p.key]; ok {
 		m.pairs[i] = p
-		return true
+		return
 	}
 	m.index[p.key] = len(m.pairs)
 	m.pairs = append(m.pairs, p)
-	return false
 }
 
 func (v *value) mapping() (*mapping, bool) {
