@@ -117,7 +117,11 @@ const publishMemory = 80 << 20
 // publish makes the archive of a campaign out of what was pushed.
 func (s *stackSource) publish(ctx context.Context, a *app, site config.Site, tag string, o artifacts.CollectOptions) (archived, error) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(publishMemory))
-	catalog, err := testcases.Load(site.Release)
+	declared, err := declaredOf(site, tag)
+	if err != nil {
+		return archived{}, err
+	}
+	catalog, err := testcases.Load(declared.Release)
 	if err != nil {
 		return archived{}, usage(err)
 	}
@@ -138,9 +142,10 @@ func (s *stackSource) publish(ctx context.Context, a *app, site config.Site, tag
 	for _, name := range missing {
 		fmt.Fprintf(a.err, "missing: %s\n", term.Plain(name))
 	}
-	if err := declare(campaign, site, tag); err != nil {
-		return archived{}, err
+	if images := campaign.Declared.Images; declared.Images == nil {
+		declared.Images = images
 	}
+	campaign.Declared = declared
 	assessment, err := artifacts.Publish(ctx, s.store, campaign, catalog, key)
 	if err != nil {
 		return archived{}, err
@@ -151,27 +156,19 @@ func (s *stackSource) publish(ctx context.Context, a *app, site config.Site, tag
 	return made, nil
 }
 
-// declare says where a campaign that pushed to a stack comes from: the journal
-// knows that of one which xtci ran, another ran in Jenkins.
-func declare(campaign *artifacts.Campaign, site config.Site, tag string) error {
+// declaredOf says where a campaign that pushed to a stack comes from, and of
+// which release it is, whatever the site names now: the journal knows that of
+// one which xtci ran. Another ran in Jenkins.
+func declaredOf(site config.Site, tag string) (testcases.Provenance, error) {
 	journal, err := runner.OpenJournal(site.Campaigns(), tag)
 	if err == nil {
-		images := campaign.Declared.Images
-		if campaign.Declared = journal.Declared(); campaign.Declared.Images == nil {
-			campaign.Declared.Images = images
-		}
-		return nil
+		return journal.Declared(), nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return testcases.Provenance{}, err
 	}
 	digest, err := site.Digest()
-	if err != nil {
-		return err
-	}
-	campaign.Declared.Tool, campaign.Declared.Engine = toolName(), "Jenkins"
-	campaign.Declared.Release, campaign.Declared.SiteDigest = site.Release, digest
-	return nil
+	return testcases.Provenance{Tool: toolName(), Engine: "Jenkins", Release: site.Release, SiteDigest: digest}, err
 }
 
 // few names at most three of many.
