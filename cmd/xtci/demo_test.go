@@ -25,8 +25,8 @@ func TestDemo(t *testing.T) {
 	h.prefix = filepath.Join(*demoFolder, "lab")
 	h.environ = append(h.environ, "XTCI_STACK_PREFIX="+h.prefix)
 	const tag = "DEMO0001"
-	fmt.Println("\nThe whole toolchain on Docker. In place of opnfv/functest-kubernetes-*, containers that keep its contract and")
-	fmt.Println("give recorded results; in place of a cluster, an API server that knows its name. The campaign fails, to be seen.")
+	fmt.Fprintln(os.Stdout, "\nThe whole toolchain on Docker. In place of opnfv/functest-kubernetes-*, containers that keep its contract and")
+	fmt.Fprintln(os.Stdout, "give recorded results; in place of a cluster, an API server that knows its name. The campaign fails, to be seen.")
 
 	h.demonstrate(exitGood, os.Stdout, "up")
 	var printed strings.Builder
@@ -55,7 +55,7 @@ func (h *host) into(name string) *os.File {
 // demonstrate runs a command where it can be seen.
 func (h *host) demonstrate(code int, out io.Writer, args ...string) {
 	h.t.Helper()
-	fmt.Printf("\n$ xtci %s\n", strings.Join(args, " "))
+	fmt.Fprintf(os.Stdout, "\n$ xtci %s\n", strings.Join(args, " "))
 	ctx, cancel := context.WithTimeout(h.t.Context(), 5*time.Minute)
 	defer cancel()
 	cmd, _, _ := h.command(ctx, args...)
