@@ -10,7 +10,11 @@ LDFLAGS := -s -w -buildid= -X main.version=$(VERSION)
 # More for go test, such as TESTFLAGS=-v.
 TESTFLAGS ?=
 
-.PHONY: help build test race test-jenkins lint demo picture bench fuzz soak golden dist dist-check clean
+# What runs tests, and which packages': CI has others (.ci/run).
+GOTEST   ?= $(GO) test
+PACKAGES ?= ./...
+
+.PHONY: help build test race test-jenkins test-jenkins-e2e test-public lint demo picture bench fuzz soak golden dist dist-check clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -20,15 +24,25 @@ build: ## build bin/xtci, one static binary
 
 test: ## run all tests
 	@sh tools/testdeps.sh
-	CGO_ENABLED=0 $(GO) test -timeout 30m $(TESTFLAGS) ./...
+	CGO_ENABLED=0 $(GOTEST) -timeout 40m $(TESTFLAGS) $(PACKAGES)
 
 race: ## run the tests with the race detector, but for the longest
 	@sh tools/testdeps.sh
-	CGO_ENABLED=1 $(GO) test -timeout 30m -race -short ./...
+	CGO_ENABLED=1 $(GOTEST) -timeout 40m -race -short $(PACKAGES)
 
 test-jenkins: ## run the contract tests on a real Jenkins: XTCI_TEST_JENKINS_URL, _USER, _PASSWORD
 	@test -n "$$XTCI_TEST_JENKINS_URL" || { echo 'name a Jenkins with XTCI_TEST_JENKINS_URL, XTCI_TEST_JENKINS_USER and XTCI_TEST_JENKINS_PASSWORD' >&2; exit 2; }
 	CGO_ENABLED=0 $(GO) test ./jenkins -run '^TestContract' -count 1 -parallel 2 -timeout 30m -v
+
+test-jenkins-e2e: export XTCI_TEST_JENKINS_IMAGE := $(XTCI_TEST_JENKINS_IMAGE)
+test-jenkins-e2e: ## run the end-to-end tests with a real Jenkins in the stack: XTCI_TEST_JENKINS_IMAGE
+	@test -n "$$XTCI_TEST_JENKINS_IMAGE" || { echo 'name an image with XTCI_TEST_JENKINS_IMAGE, such as opnfv/xtesting-jenkins:lts-slim' >&2; exit 2; }
+	CGO_ENABLED=0 $(GO) test ./cmd/xtci -run '^(TestEndToEnd|TestLeftRunningAndFollowedAgain)$$' -count 1 -timeout 60m -v
+
+test-public: export XTCI_TEST_PUBLIC := $(XTCI_TEST_PUBLIC)
+test-public: ## read all playbooks of checkouts, compare their jobs with the role's: XTCI_TEST_PUBLIC=DIR:DIR
+	@test -n "$$XTCI_TEST_PUBLIC" || { echo 'name checkouts with XTCI_TEST_PUBLIC, parted by colons (docs/playbooks.md)' >&2; exit 2; }
+	CGO_ENABLED=0 $(GO) test ./cmd/xtci -run '^TestPublicPlaybooks$$' -count 1 -timeout 120m -v
 
 lint: ## run the linters
 	$(GO) vet ./...
@@ -53,7 +67,7 @@ soak: ## kill the test DB under load for a minute
 	CGO_ENABLED=0 $(GO) test ./cmd/xtci -run TestSoak -soak 1m -v
 
 golden: ## write the golden files anew
-	CGO_ENABLED=0 $(GO) test ./cmd/... ./config ./artifacts/... ./installer/... ./jenkins -update
+	CGO_ENABLED=0 $(GO) test ./cmd/... ./config/... ./artifacts/... ./installer/... ./jenkins -update
 
 dist: ## make tarballs, packages, SBOMs and checksums, in ./dist
 	@VERSION='$(VERSION)' GO='$(GO)' sh tools/dist.sh dist
