@@ -45,7 +45,7 @@ the stack down first. Services write as other users: run xtci as root.
 }
 
 func runStackBackup(ctx context.Context, a *app, file string, force bool) error {
-	site, err := a.site()
+	site, err := a.stackSite()
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ Files go to the users that they belonged to: run xtci as root.
 }
 
 func runRestore(ctx context.Context, a *app, name string, force bool) error {
-	site, err := a.site()
+	site, err := a.stackSite()
 	if err != nil {
 		return err
 	}

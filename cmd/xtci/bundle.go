@@ -68,7 +68,7 @@ elsewhere. Passwords and results are not in it.
 }
 
 func runBundleSave(ctx context.Context, a *app, o bundleSaveOptions) error {
-	site, err := a.site()
+	site, err := a.stackSite()
 	if err != nil {
 		return err
 	}

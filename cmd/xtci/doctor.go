@@ -61,7 +61,7 @@ func newDoctorInsideCmd(a *app) *cobra.Command {
 }
 
 func runDoctor(ctx context.Context, a *app, only []string) error {
-	site, err := a.site()
+	site, err := a.stackSite()
 	if err != nil {
 		return err
 	}

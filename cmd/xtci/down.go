@@ -41,7 +41,7 @@ passwords. It asks before it does.
 }
 
 func runDown(ctx context.Context, a *app, in io.Reader, o downOptions) error {
-	site, err := a.site()
+	site, err := a.stackSite()
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/anuket-project/xtci/config"
 	"github.com/anuket-project/xtci/internal/term"
 	"github.com/anuket-project/xtci/jenkins"
-	"github.com/anuket-project/xtci/testcases"
 )
 
 func newJobsDiffCmd(a *app) *cobra.Command {
@@ -67,20 +66,16 @@ takes it over).
 	return cmd
 }
 
-// wanted is what the site wants in its Jenkins, and what that needs.
-func (a *app) wanted(site config.Site) (jenkins.Wanted, jenkins.Requirements, error) {
-	graph, err := a.graph(site)
+// wanted is what the sites want in their Jenkins, and what that needs.
+func (a *app) wanted(sites []config.Site) (jenkins.Wanted, jenkins.Requirements, error) {
+	graph, err := a.graphs(sites)
 	if err != nil {
 		return jenkins.Wanted{}, jenkins.Requirements{}, err
 	}
-	catalog, err := testcases.Load(site.Release)
-	if err != nil {
-		return jenkins.Wanted{}, jenkins.Requirements{}, usage(err)
-	}
 	var projects []string
-	for _, plan := range testcases.Plans(site, catalog, testcases.ScopeAll) {
-		if !slices.Contains(projects, plan.Project) {
-			projects = append(projects, plan.Project)
+	for _, site := range sites {
+		if !slices.Contains(projects, site.Project) {
+			projects = append(projects, site.Project)
 		}
 	}
 	want, err := jenkins.NewWanted(graph, projects...)
@@ -88,15 +83,15 @@ func (a *app) wanted(site config.Site) (jenkins.Wanted, jenkins.Requirements, er
 }
 
 func runJobsDiff(ctx context.Context, a *app) error {
-	site, err := a.site()
+	sites, err := a.sites()
 	if err != nil {
 		return err
 	}
-	want, _, err := a.wanted(site)
+	want, _, err := a.wanted(sites)
 	if err != nil {
 		return err
 	}
-	client, err := a.jenkinsClient(site)
+	client, err := a.jenkinsClient(sites[0])
 	if err != nil {
 		return err
 	}
@@ -106,7 +101,7 @@ func runJobsDiff(ctx context.Context, a *app) error {
 		return err
 	}
 	changes = slices.DeleteFunc(changes, func(c jenkins.Change) bool { return c.Action == jenkins.Keep })
-	hide := secretsIn(site)
+	hide := secretsIn(sites)
 	for i := range changes {
 		for j, line := range changes[i].Lines {
 			changes[i].Lines[j] = hide.Replace(line)
@@ -121,14 +116,16 @@ func runJobsDiff(ctx context.Context, a *app) error {
 	return nil
 }
 
-// secretsIn replaces the secrets of a site that jobs can hold. A default one is
+// secretsIn replaces the secrets of sites that jobs can hold. A default one is
 // known to everybody, and hides too much.
-func secretsIn(site config.Site) *strings.Replacer {
+func secretsIn(sites []config.Site) *strings.Replacer {
 	var pairs []string
 	usual := config.Default().Stack
-	for _, secret := range []config.Secret{site.Stack.Minio.JobsSecretKey, site.Stack.Minio.SecretKey} {
-		if secret != "" && secret != usual.Minio.JobsSecretKey && secret != usual.Minio.SecretKey {
-			pairs = append(pairs, secret.Reveal(), secret.String())
+	for _, site := range sites {
+		for _, secret := range []config.Secret{site.Stack.Minio.JobsSecretKey, site.Stack.Minio.SecretKey} {
+			if secret != "" && secret != usual.Minio.JobsSecretKey && secret != usual.Minio.SecretKey {
+				pairs = append(pairs, secret.Reveal(), secret.String())
+			}
 		}
 	}
 	return strings.NewReplacer(pairs...)
@@ -169,12 +166,12 @@ func describeChange(c jenkins.Change) string {
 }
 
 func runJobsApply(ctx context.Context, a *app, o jobsApplyOptions) error {
-	site, err := a.site()
+	sites, err := a.sites()
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	want, changes, done, err := a.applyJobs(ctx, site, o)
+	want, changes, done, err := a.applyJobs(ctx, sites, o)
 	if err != nil {
 		return err
 	}
@@ -193,14 +190,14 @@ func runJobsApply(ctx context.Context, a *app, o jobsApplyOptions) error {
 	return err
 }
 
-// applyJobs makes the site's Jenkins have the jobs that it wants. Done is how
+// applyJobs makes the sites' Jenkins have the jobs that they want. Done is how
 // many were written or removed.
-func (a *app) applyJobs(ctx context.Context, site config.Site, o jobsApplyOptions) (want jenkins.Wanted, changes []jenkins.Change, done int, err error) {
-	want, needs, err := a.wanted(site)
+func (a *app) applyJobs(ctx context.Context, sites []config.Site, o jobsApplyOptions) (want jenkins.Wanted, changes []jenkins.Change, done int, err error) {
+	want, needs, err := a.wanted(sites)
 	if err != nil {
 		return want, nil, 0, err
 	}
-	client, err := a.jenkinsClient(site)
+	client, err := a.jenkinsClient(sites[0])
 	if err != nil {
 		return want, nil, 0, err
 	}

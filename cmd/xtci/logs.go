@@ -35,7 +35,7 @@ func newLogsCmd(a *app) *cobra.Command {
 }
 
 func runLogs(ctx context.Context, a *app, service string, o logsOptions) error {
-	site, err := a.site()
+	site, err := a.stackSite()
 	if err != nil {
 		return err
 	}

@@ -163,3 +163,13 @@ func (a *app) site() (config.Site, error) {
 	}
 	return sites[0], nil
 }
+
+// stackSite is the site whose stack is looked at: that of all campaigns of a
+// playbook is the same.
+func (a *app) stackSite() (config.Site, error) {
+	sites, err := a.sites()
+	if err != nil {
+		return config.Site{}, err
+	}
+	return sites[0], nil
+}

@@ -31,7 +31,7 @@ URLs. It asks each service itself, as up does.
 }
 
 func runStatus(ctx context.Context, a *app) error {
-	site, err := a.site()
+	site, err := a.stackSite()
 	if err != nil {
 		return err
 	}

@@ -57,15 +57,19 @@ up goes on. Images are locked by digest in xtci.lock when they are first used.
 }
 
 func runUp(ctx context.Context, a *app, o upOptions) error {
-	site, err := a.site()
+	sites, err := a.sites()
 	if err != nil {
 		return err
 	}
 	if o.passwords {
-		if err := a.generatePasswords(&site); err != nil {
+		if err := a.generatePasswords(&sites[0]); err != nil {
+			return err
+		}
+		if sites, err = a.sites(); err != nil { // all of them with the new passwords
 			return err
 		}
 	}
+	site := sites[0] // they share one stack
 	started := time.Now()
 	engine, err := a.dial(ctx)
 	if err != nil {
@@ -79,7 +83,7 @@ func runUp(ctx context.Context, a *app, o upOptions) error {
 	if o.plan {
 		return a.printPlan(ctx, engine, stack, o.pull)
 	}
-	result, jobs, err := a.bringUp(ctx, site, installer.Options{Engine: engine, Stack: stack, Pull: o.pull, Offline: o.offline})
+	result, jobs, err := a.bringUp(ctx, sites, installer.Options{Engine: engine, Stack: stack, Pull: o.pull, Offline: o.offline})
 	if err != nil {
 		return refused(err)
 	}
@@ -90,7 +94,7 @@ func runUp(ctx context.Context, a *app, o upOptions) error {
 }
 
 // bringUp brings the stack up and registers its jobs, if it has a Jenkins.
-func (a *app) bringUp(ctx context.Context, site config.Site, o installer.Options) (result *installer.Result, jobs *registration, err error) {
+func (a *app) bringUp(ctx context.Context, sites []config.Site, o installer.Options) (result *installer.Result, jobs *registration, err error) {
 	board := term.NewBoard(a.err)
 	defer board.Close()
 	var names []string
@@ -99,8 +103,8 @@ func (a *app) bringUp(ctx context.Context, site config.Site, o installer.Options
 	}
 	board.Order(append(names, jobsRow)...)
 	o.Events = boardOf(board)
-	if result, err = installer.Up(ctx, o); err == nil && site.Stack.Jenkins.Enabled {
-		jobs, err = a.registerJobs(ctx, site, board)
+	if result, err = installer.Up(ctx, o); err == nil && sites[0].Stack.Jenkins.Enabled {
+		jobs, err = a.registerJobs(ctx, sites, board)
 	}
 	return result, jobs, err
 }

@@ -20,10 +20,10 @@ type registration struct {
 	campaigns     []string // pages to build at
 }
 
-// registerJobs gives Jenkins the jobs of the site's campaigns.
-func (a *app) registerJobs(ctx context.Context, site config.Site, board *term.Board) (*registration, error) {
+// registerJobs gives Jenkins the jobs of the sites' campaigns.
+func (a *app) registerJobs(ctx context.Context, sites []config.Site, board *term.Board) (*registration, error) {
 	board.Set(term.Row{Name: jobsRow, State: "comparing"})
-	want, changes, done, err := a.applyJobs(ctx, site, jobsApplyOptions{progress: func(n, total int) {
+	want, changes, done, err := a.applyJobs(ctx, sites, jobsApplyOptions{progress: func(n, total int) {
 		board.Set(term.Row{Name: jobsRow, State: "writing", Done: int64(n), Total: int64(total)})
 	}})
 	if err != nil {
@@ -41,16 +41,18 @@ func (a *app) registerJobs(ctx context.Context, site config.Site, board *term.Bo
 			r.leftOver = append(r.leftOver, change.Kind+" "+change.Name)
 		}
 	}
-	catalog, err := testcases.Load(site.Release)
-	if err != nil {
-		return nil, usage(err)
-	}
-	outside, err := site.Outside()
+	outside, err := sites[0].Outside()
 	if err != nil {
 		return nil, err
 	}
-	for _, plan := range testcases.Plans(site, catalog, testcases.ScopeAll) {
-		r.campaigns = append(r.campaigns, outside.Jenkins+"/job/"+plan.Campaign+"/")
+	for _, site := range sites {
+		catalog, err := testcases.Load(site.Release)
+		if err != nil {
+			return nil, usage(err)
+		}
+		for _, plan := range testcases.Plans(site, catalog, testcases.ScopeAll) {
+			r.campaigns = append(r.campaigns, outside.Jenkins+"/job/"+plan.Campaign+"/")
+		}
 	}
 	return r, nil
 }
