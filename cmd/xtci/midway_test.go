@@ -103,7 +103,7 @@ func hear(ctx context.Context, out io.Reader, events chan<- happening) {
 	}
 }
 
-// patience is how long something may take that a campaign does.
+// midwayTime is how long something may take that a campaign does.
 const midwayTime = 2 * time.Minute
 
 // await waits until the campaign says something.
@@ -439,9 +439,7 @@ func TestTheObjectStoreIsFullMidway(t *testing.T) {
 	}
 	m.judged(m.end(0), "conformant")
 	left(t, m.tag)
-	if out, _ := m.xtci(0, "up"); !strings.HasPrefix(out, "nothing to do") {
-		t.Errorf("up: %s", out)
-	}
+	m.mended()
 	m.xtci(0, "down")
 }
 
@@ -638,8 +636,6 @@ func TestTheNetworkIsCutMidway(t *testing.T) {
 	m.awaitCase("sig_auth", "passed")
 	m.judged(m.end(0), "conformant")
 	left(t, m.tag)
-	if out, _ := m.xtci(0, "up"); !strings.HasPrefix(out, "nothing to do") {
-		t.Errorf("up: %s", out)
-	}
+	m.mended()
 	m.xtci(0, "down", "--purge", "--yes")
 }

@@ -143,7 +143,7 @@ func (d *Docker) Execute(ctx context.Context, job testcases.Job, build Build) (R
 	if err == nil {
 		result, err = d.collect(after, job, build, folder, id, run, before)
 	} else { // the engine went away
-		result, _ = filesOf(folder) //nolint:errcheck // there is an error already
+		result, _ = filesOf(folder) // there is an error already
 	}
 	removeErr := d.askEngine(after, job, func() error { return d.Engine.Remove(after, id, true) })
 	if removeErr != nil && !errors.Is(removeErr, docker.ErrNotFound) && result.Detail == "" {
