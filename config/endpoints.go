@@ -40,9 +40,12 @@ func (s Site) Outside() (Endpoints, error) {
 }
 
 // Public are the endpoints as people are told of them: Outside, but for what has
-// a URL of its own for people.
+// a URL of its own for people. Files is where the campaigns are.
 func (s Site) Public() (Endpoints, error) {
 	e, err := s.Outside()
+	if folder := s.Stack.Minio.Folder; folder != "" && e.Files != "" {
+		e.Files += "/" + folder
+	}
 	if url := s.Stack.Files.PublicURL; url != "" {
 		e.Files = strings.TrimRight(url, "/")
 	}

@@ -74,11 +74,15 @@ func sourceOfSite(site config.Site) (*stackSource, error) {
 	if outside.S3 == "" || outside.TestDB == "" {
 		return nil, nil //nolint:nilnil // that there is none is an answer
 	}
+	public, err := site.Public()
+	if err != nil {
+		return nil, err
+	}
 	minio := site.Stack.Minio
 	return openSource(artifacts.S3Options{
 		Endpoint: outside.S3, Bucket: minio.Bucket, Prefix: minio.Folder,
 		Credentials: artifacts.Credentials{AccessKey: minio.JobsAccessKey, SecretKey: minio.JobsSecretKey},
-	}, outside.TestDB+"/api/v1/results", outside.Files, "the stack")
+	}, outside.TestDB+"/api/v1/results", public.Files, "the stack")
 }
 
 func openSource(s3 artifacts.S3Options, results, files, what string) (*stackSource, error) {
