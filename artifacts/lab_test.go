@@ -29,6 +29,7 @@ type lab struct {
 	pages   int                // that the index says to be one of
 	suites  map[string]suite   // what the e2e cases' files were made from
 	target  string             // the case that a mutation is about
+	runs    []testcases.RunTimes
 }
 
 // What a campaign is made of, made up by a package of its own.
@@ -258,6 +259,7 @@ func (l *lab) assess(t testing.TB, waivers map[string]string, cases ...string) *
 	if err != nil {
 		t.Fatal(err)
 	}
+	campaign.Declared.Runs = l.runs
 	assessment, err := campaign.Assess(context.Background(), l.narrowed(cases), waivers)
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,11 @@ func (c *Campaign) newest(of *testcases.Case, folders []folder) (testcases.Run, 
 		return testcases.Run{}, false
 	}
 	newest := runs[0].Run
+	if c.foreign(&newest) {
+		newest.Evidence.Findings = append(newest.Evidence.Findings, testcases.Finding{
+			Kind: testcases.FindingIncomplete, Text: fmt.Sprintf("%s is not of this campaign: whoever ran it began no such run, it is of another with the same build tag, or made up", newest.Folder),
+		})
+	}
 	for _, run := range runs[1:] {
 		earlier := testcases.EarlierRun{Folder: run.Folder}
 		if run.Record != nil {
@@ -34,6 +39,14 @@ func (c *Campaign) newest(of *testcases.Case, folders []folder) (testcases.Run, 
 		})
 	}
 	return newest, true
+}
+
+// foreign says that files are there of a run that was never begun, where the
+// campaign tells which were.
+func (c *Campaign) foreign(run *testcases.Run) bool {
+	return run.Folder != "" && len(c.Declared.Runs) > 0 && !slices.ContainsFunc(c.Declared.Runs, func(begun testcases.RunTimes) bool {
+		return begun.Job == run.Job && strconv.Itoa(begun.Build) == run.Build
+	})
 }
 
 // A caseRun is one of the runs of a case in a campaign.
