@@ -3,6 +3,7 @@ package artifacts
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -193,6 +194,9 @@ func (s *S3Store) Put(ctx context.Context, key string, r io.Reader) error {
 	case err == nil:
 		_, err = s.client.Client.PutObject(ctx, s.bucket, s.prefix+key, io.MultiReader(&head, sent), -1, options)
 	}
+	if sent.err != nil { // it is not the store that failed
+		return fmt.Errorf("store %s: %w", strconv.QuoteToGraphic(key), sent.err)
+	}
 	if err != nil {
 		return s.failed(ctx, "store", key, err)
 	}
@@ -204,13 +208,17 @@ func (s *S3Store) Put(ctx context.Context, key string, r io.Reader) error {
 }
 
 type countingReader struct {
-	r io.Reader
-	n int64
+	r   io.Reader
+	n   int64
+	err error // other than the end
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
+	if err != nil && !errors.Is(err, io.EOF) {
+		c.err = err
+	}
 	return n, err
 }
 
@@ -379,6 +387,24 @@ func (s *S3Store) failed(ctx context.Context, verb, key string, err error) error
 	return fmt.Errorf("%s %s at %s: %w", verb, what, s.host, s3Cause(ctx, err))
 }
 
+// unanswered makes an error of a request that got no answer, or not all of it.
+func unanswered(err error) error {
+	failed, request := errors.AsType[*url.Error](err)
+	if request {
+		err = failed.Err // without the address, which is long and says nothing new
+	}
+	if strings.HasPrefix(err.Error(), "Connection closed by foreign host") { // the library's words for it
+		err = io.ErrUnexpectedEOF
+	}
+	_, network := errors.AsType[net.Error](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	away := request && !untrusted || network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	if !away || errors.Is(err, ErrAway) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrAway, err)
+}
+
 // s3Cause makes the errors of io/fs out of those of S3.
 func s3Cause(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
@@ -386,13 +412,7 @@ func s3Cause(ctx context.Context, err error) error {
 	}
 	answer, ok := errors.AsType[minio.ErrorResponse](err)
 	if !ok {
-		if failed, ok := errors.AsType[*url.Error](err); ok {
-			err = failed.Err // without the address, which is long and says nothing new
-		}
-		if _, ok := errors.AsType[net.Error](err); (ok || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) && !errors.Is(err, ErrAway) {
-			err = fmt.Errorf("%w: %w", ErrAway, err)
-		}
-		return err
+		return unanswered(err)
 	}
 	switch answer.Code {
 	case minio.NoSuchKey, minio.XMinioInvalidObjectName, "KeyTooLongError":

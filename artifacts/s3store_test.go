@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -88,6 +89,7 @@ func TestS3StoreSaysWhatIsWrong(t *testing.T) {
 		{"a bucket's name that is none", S3Options{Endpoint: server.Endpoint, Bucket: "No_Bucket", Credentials: key}, nil, "No_Bucket", nil},
 		{"nobody listens", S3Options{Endpoint: closed, Bucket: "bucket", Credentials: Credentials{"key", secret}}, ErrAway, "connection refused", nil},
 		{"on its way up", S3Options{Endpoint: answering(t, http.StatusServiceUnavailable, "XMinioServerNotInitialized"), Bucket: "bucket", Credentials: Credentials{"key", secret}}, ErrAway, "503", []string{"put"}},
+		{"it goes away while it answers", S3Options{Endpoint: hangingUp(t), Bucket: "bucket", Credentials: Credentials{"key", secret}}, ErrAway, "unexpected EOF", nil},
 		{"no room", S3Options{Endpoint: answering(t, http.StatusInsufficientStorage, "XMinioStorageFull"), Bucket: "bucket", Credentials: Credentials{"key", secret}}, ErrFull, "make room there", []string{"put"}},
 		{"no object store", S3Options{Endpoint: page.URL, Bucket: "bucket", Credentials: Credentials{"key", secret}}, nil, "418", nil},
 	} {
@@ -118,6 +120,35 @@ func answering(t *testing.T, code int, reason string) (endpoint string) {
 	}))
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// hangingUp is an object store that hangs up on whoever asks.
+func hangingUp(t *testing.T) (endpoint string) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err == nil {
+			err = conn.Close()
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// What cannot be read is not the store's fault.
+func TestS3StoreOfWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	store := newBucket(t, miniotest.Start(t))
+	broken := errors.New("input/output error")
+	for _, size := range []int64{1, 3 * partSize} {
+		content := io.MultiReader(io.LimitReader(zeros{}, size), iotest.ErrReader(broken))
+		if err := store.Put(t.Context(), "TAG/file", content); !errors.Is(err, broken) || errors.Is(err, ErrAway) {
+			t.Errorf("after %d bytes: got %v", size, err)
+		}
+	}
 }
 
 func TestS3EndpointsThatAreNone(t *testing.T) {
@@ -156,7 +187,7 @@ func TestS3StoreServerIsLost(t *testing.T) {
 		}
 		return len(p), nil
 	}))
-	if err == nil || !strings.Contains(err.Error(), `store "lost"`) {
+	if !errors.Is(err, ErrAway) || !strings.Contains(err.Error(), `store "lost"`) {
 		t.Errorf("storing: got %v", err)
 	}
 	n, err := io.Copy(io.Discard, object)
