@@ -147,8 +147,12 @@ func (g *gitGetter) environment(home string) []string {
 		environ = append(environ, "GIT_SSH_COMMAND=ssh -o BatchMode=yes")
 	}
 	config := [][2]string{
-		{"core.hooksPath", os.DevNull}, {"core.fsmonitor", "false"}, {"fetch.recurseSubmodules", "false"},
-		{"http.lowSpeedLimit", "1"}, {"http.lowSpeedTime", "60"}, {"maintenance.auto", "false"},
+		{"core.hooksPath", os.DevNull},
+		{"core.fsmonitor", "false"},
+		{"fetch.recurseSubmodules", "false"},
+		{"http.lowSpeedLimit", "1"},
+		{"http.lowSpeedTime", "60"},
+		{"maintenance.auto", "false"},
 	}
 	if user := g.source.address.User; user != nil && g.source.address.Scheme != "ssh" {
 		password, _ := user.Password()
