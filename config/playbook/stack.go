@@ -1,7 +1,6 @@
 package playbook
 
 import (
-	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -76,6 +75,17 @@ func (c *converter) elsewhere(variable string, deployed bool) string {
 	return url
 }
 
+// public is the URL by which people reach a service; empty if it is the stack's
+// own at its port.
+func (c *converter) public(variable string, own bool, port int, path string) string {
+	url := trimURL(c.text(variable))
+	if own && url == "http://"+c.text("ipaddress")+":"+strconv.Itoa(port)+path {
+		return ""
+	}
+	c.from(c.known[variable].Site, variable, "external_ipaddress")
+	return url
+}
+
 func (c *converter) jenkins(deployed bool) {
 	j := &c.site.Stack.Jenkins
 	if c.isGiven("jenkins_user") {
@@ -97,6 +107,9 @@ func (c *converter) jenkins(deployed bool) {
 		c.site.Jobs.Workspace = workspace
 		c.from("jobs.workspace", "jenkins_workspace")
 	}
+	if deployed && c.isGiven("jenkins_url") && trimURL(c.text("jenkins_url")) != c.standard("jenkins_url") {
+		c.warn(c.place("jenkins_url"), "jenkins_url", "the stack has a Jenkins of its own, which is reached at its port: the URL is not used")
+	}
 	if !deployed && c.truth("jenkins_create_jobs") {
 		j.External.URL = c.elsewhere("jenkins_url", false)
 		if c.site.Jobs.Workspace == "" {
@@ -117,9 +130,7 @@ func (c *converter) objectStore(deployed bool) {
 	}
 	s.Minio.External.Endpoint = c.elsewhere("s3_endpoint_url", deployed)
 	own := s.Minio.External.Endpoint == ""
-	if public := c.elsewhere("http_dst_url", own); public != "" {
-		s.Files.PublicURL, s.Files.Enabled = public, own
-	}
+	s.Files.PublicURL, s.Files.Enabled = c.public("http_dst_url", own, s.Files.Port, ""), own
 	switch {
 	case c.truth("s3_mask_creds"):
 		s.Minio.JobsAccessKey, s.Minio.JobsSecretKey = "", ""
@@ -178,13 +189,7 @@ func (c *converter) testDB(deployed bool) {
 		return
 	}
 	t.External.URL = c.elsewhere("testapi_url", deployed)
-	if public := c.elsewhere("testapi_ext_url", true); public != "" && public != t.External.URL {
-		standard := ""
-		if t.External.URL == "" {
-			standard = "http://" + net.JoinHostPort(c.text("ipaddress"), strconv.Itoa(t.Port)) + "/api/v1"
-		}
-		if public != standard {
-			t.PublicURL = public
-		}
+	if public := c.public("testapi_ext_url", t.External.URL == "", t.Port, "/api/v1"); public != t.External.URL {
+		t.PublicURL = public
 	}
 }
