@@ -128,6 +128,7 @@ type Provenance struct {
 	Engine            string            `json:"engine"`
 	Release           string            `json:"release"`
 	SiteDigest        string            `json:"site_digest,omitempty"`
+	SiteSource        *SiteSource       `json:"site_source,omitempty"` // nil: a file of the host, or none
 	Scenario          string            `json:"scenario,omitempty"`
 	KubernetesVersion string            `json:"kubernetes_version,omitempty"`
 	Cluster           string            `json:"cluster,omitempty"` // UID of its namespace kube-system
@@ -137,6 +138,25 @@ type Provenance struct {
 	Stopped           string            `json:"stopped,omitempty"`
 	// Runs are when each container ran, by the clock of the host.
 	Runs []RunTimes `json:"runs,omitempty"`
+}
+
+// A SiteSource is where a site was fetched from.
+type SiteSource struct {
+	URL    string `json:"url"`              // without credentials
+	Digest string `json:"digest"`           // of the file: sha256:HEX
+	Commit string `json:"commit,omitempty"` // of git
+}
+
+// String is the source in one line.
+func (s *SiteSource) String() string {
+	if s == nil {
+		return ""
+	}
+	text := s.URL + ", " + s.Digest
+	if s.Commit != "" {
+		text += ", commit " + s.Commit
+	}
+	return text
 }
 
 // RunTimes are when one run of a job began and ended. Without an end it was

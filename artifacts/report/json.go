@@ -237,6 +237,7 @@ type docProvenance struct {
 	Engine            string            `json:"engine"`
 	Release           string            `json:"release"`
 	SiteDigest        string            `json:"site_digest,omitempty"`
+	SiteSource        *docSiteSource    `json:"site_source,omitempty"`
 	Scenario          string            `json:"scenario,omitempty"`
 	KubernetesVersion string            `json:"kubernetes_version,omitempty"`
 	Cluster           string            `json:"cluster,omitempty"`
@@ -244,6 +245,12 @@ type docProvenance struct {
 	Images            map[string]string `json:"images,omitempty"`
 	Started           string            `json:"started,omitempty"`
 	Stopped           string            `json:"stopped,omitempty"`
+}
+
+type docSiteSource struct {
+	URL    string `json:"url"`
+	Digest string `json:"digest"`
+	Commit string `json:"commit,omitempty"`
 }
 
 func newDocument(a *testcases.Assessment) document {
@@ -403,7 +410,7 @@ func newCoverage(c *coverage) docCoverage {
 
 func newProvenance(p *testcases.Provenance) docProvenance {
 	return docProvenance{
-		Tool: p.Tool, Engine: p.Engine, Release: p.Release, SiteDigest: p.SiteDigest, Scenario: p.Scenario,
+		Tool: p.Tool, Engine: p.Engine, Release: p.Release, SiteDigest: p.SiteDigest, SiteSource: (*docSiteSource)(p.SiteSource), Scenario: p.Scenario,
 		KubernetesVersion: p.KubernetesVersion, Cluster: p.Cluster, Nodes: p.Nodes, Images: p.Images,
 		Started: p.Started, Stopped: p.Stopped,
 	}

@@ -95,7 +95,8 @@ func sample() *testcases.Assessment {
 		},
 		Provenance: testcases.Provenance{
 			Tool: "xtci v0.1.0", Engine: "replay", Release: "v1.23", SiteDigest: "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef",
-			Scenario: "k8-nosdn-nofeature-noha", KubernetesVersion: "v1.23.17", Nodes: []string{"master-1", "worker-1", "worker-2"},
+			SiteSource: &testcases.SiteSource{URL: "git::https://lab.example/labs.git//ci/site.yml?ref=" + hostile, Digest: "sha256:0b9c8f1f0b7a1d5d6a2f0f6a6c6f6d1f4f9b1a3c5e7d9f0a1b2c3d4e5f607182", Commit: "3f786850e387550fdab836ed7e6dc881de23001b"},
+			Scenario:   "k8-nosdn-nofeature-noha", KubernetesVersion: "v1.23.17", Nodes: []string{"master-1", "worker-1", "worker-2"},
 			Images: map[string]string{
 				"opnfv/functest-kubernetes-smoke:v1.23":    "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 				"opnfv/functest-kubernetes-security:v1.23": "sha256:60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",

@@ -542,7 +542,7 @@ func (p *page) covering(name string) coveringCase {
 func (p *page) provenance(from *testcases.Provenance) {
 	p.Provenance = facts(
 		"Build tag", p.BuildTag, "Release", from.Release, "Made by", cmp.Or(from.Tool, "not known: an archive of the classic toolchain"),
-		"Engine", from.Engine, "Site digest", from.SiteDigest, "Scenario", from.Scenario,
+		"Engine", from.Engine, "Site from", from.SiteSource.String(), "Site digest", from.SiteDigest, "Scenario", from.Scenario,
 		"Kubernetes", from.KubernetesVersion, "Cluster", from.Cluster, "Started", from.Started, "Stopped", from.Stopped)
 	p.Nodes = from.Nodes
 	for _, image := range slices.Sorted(maps.Keys(from.Images)) {
