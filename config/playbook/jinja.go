@@ -101,6 +101,9 @@ func (s *scope) render(at place, source string) (*value, error) {
 			return nil, err
 		}
 		if v != nil {
+			if err := s.spend(v.data); err != nil {
+				return nil, fail("%s", err)
+			}
 			if expression, ok := single(template.Root()); ok && isName(expression, name) {
 				return &value{place: at, data: v.data}, nil
 			}
@@ -113,10 +116,19 @@ func (s *scope) render(at place, source string) (*value, error) {
 	if err != nil {
 		return nil, fail("%s", reason(err))
 	}
-	if s.spent += size(data); s.spent > maxSpent {
-		return nil, fail("the templates of the playbook come to more than %d bytes", maxSpent)
+	if err := s.spend(data); err != nil {
+		return nil, fail("%s", err)
 	}
 	return &value{place: at, data: data}, nil
+}
+
+// spend counts a value that a template takes or makes. As it is done each
+// time, no list can be made to hold itself so often that counting takes long.
+func (s *scope) spend(data any) error {
+	if s.spent += size(data); s.spent > maxSpent {
+		return fmt.Errorf("what the templates of the playbook take and make is more than %d bytes", maxSpent)
+	}
+	return nil
 }
 
 // missing says what to do about a variable that is not there.

@@ -34,7 +34,8 @@ type reader struct {
 	entries  []entry
 	files    map[string]*value
 	used     map[string]bool // variables that templates name
-	spent    int             // bytes that templates came to
+	values   int             // that were read
+	spent    int             // of what templates may take and make
 }
 
 // The keys of plays, and of entries in roles, that are Ansible's own.

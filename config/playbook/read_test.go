@@ -112,6 +112,7 @@ func call(variables ...string) string {
 // What cannot be read says where and why.
 func TestErrors(t *testing.T) {
 	t.Parallel()
+	tens := "[" + strings.Repeat("'{{ $ }}', ", 10) + "]"
 	many := strings.Repeat("[", 60) + strings.Repeat("]", 60)
 	for _, test := range []struct{ name, text, want string }{
 		{"no playbook", "project: x\n", "site.yml:1: it is no playbook: want a list of plays, this is a mapping"},
@@ -142,6 +143,8 @@ func TestErrors(t *testing.T) {
 		{"grown", call(`a: "{{ '`+strings.Repeat("x", 1000)+`' }}"`, `b: "{{ a | replace('x', a) | replace('x', a) }}"`, "project: '{{ b }}'"), "more than 65536 bytes"},
 		{"nested", call("project: '{{ " + strings.Repeat("(", 40) + "1" + strings.Repeat(")", 40) + " }}'"), "brackets within each other"},
 		{"parts", call("project: '{{ 1" + strings.Repeat(" + 1", 400) + " }}'"), "more than 300 parts"},
+		{"lists of lists", call("a: [x,x,x,x,x,x,x,x,x,x]", "b: "+strings.ReplaceAll(tens, "$", "a"), "c: "+strings.ReplaceAll(tens, "$", "b"), "d: "+strings.ReplaceAll(tens, "$", "c"), "e: "+strings.ReplaceAll(tens, "$", "d"), "f: "+strings.ReplaceAll(tens, "$", "e"), "g: "+strings.ReplaceAll(tens, "$", "f"), "project: '{{ g | length }}'"), "take and make is more than"},
+		{"long lists, often", call("a: ["+strings.Repeat("x,", 20000)+"]", "docker_args: {volumes: ["+strings.Repeat("'{{ a | length }}',", 2000)+"]}"), "take and make is more than"},
 		{"no list", call("suites: x"), "site.yml:4: variable suites: want a list, and not \"x\""},
 		{"no truth", call("use_node: perhaps"), "site.yml:4: variable use_node: want true or false"},
 		{"no number", call("jenkins_port: http"), "site.yml:4: variable jenkins_port: want a whole number"},

@@ -17,7 +17,7 @@ import (
 const (
 	maxFile   = 1 << 20 // bytes of a file
 	maxDepth  = 50      // lists and mappings within each other
-	maxValues = 100_000 // values of a file, aliases counted as often as they stand
+	maxValues = 100_000 // values of all files, aliases counted as often as they stand
 )
 
 // document reads one file as Ansible does. What is odd, but read all the
@@ -73,8 +73,7 @@ func yamlError(file string, err error) error {
 
 type documentParser struct {
 	*reader
-	file   string
-	values int
+	file string
 }
 
 func (p *documentParser) at(node *yaml.Node) place { return place{p.file, node.Line} }
