@@ -127,13 +127,15 @@ func runReplay(ctx context.Context, a *app, site config.Site, o runOptions) (err
 	if err != nil {
 		return err
 	}
-	journal, err := openJournal(site, o, testcases.Provenance{
-		Tool: toolName(), Engine: "replay of recorded results", Release: site.Release, SiteDigest: digest,
-	})
+	provenance := testcases.Provenance{Tool: toolName(), Engine: replayEngine, Release: site.Release, SiteDigest: digest}
+	journal, err := openJournal(site, o, provenance)
 	if err != nil {
 		return err
 	}
 	defer journal.Close()
+	if err := a.sameCampaign(journal, provenance); err != nil {
+		return err
+	}
 	store, err := artifacts.OpenDirStore(site.Artifacts())
 	if err != nil {
 		return err
@@ -145,6 +147,9 @@ func runReplay(ctx context.Context, a *app, site config.Site, o runOptions) (err
 	}
 	defer func() { err = errors.Join(err, results.Close()) }()
 
+	if err := unused(ctx, store, results, journal); err != nil {
+		return err
+	}
 	show := newReplayView(a, plan)
 	if err := show.begin(catalog, journal.Tag, resultsFolder); err != nil {
 		return err
@@ -164,6 +169,9 @@ func runReplay(ctx context.Context, a *app, site config.Site, o runOptions) (err
 	}
 	return a.replayed(show, journal.Tag, summary)
 }
+
+// replayEngine is what a provenance calls a replay.
+const replayEngine = "replay of recorded results"
 
 // replayed says how a replay ended. Its archive is made by publish, so that
 // what is in the store can be looked at, and changed, before.

@@ -14,6 +14,7 @@ import (
 	"github.com/anuket-project/xtci/installer"
 	"github.com/anuket-project/xtci/installer/testdb"
 	"github.com/anuket-project/xtci/internal/docker"
+	"github.com/anuket-project/xtci/internal/term"
 	"github.com/anuket-project/xtci/testcases/runner"
 )
 
@@ -27,7 +28,7 @@ const (
 // stack that is up or, without one, to the store of the host and a test DB
 // within this process.
 type results struct {
-	files    runner.Files
+	files    artifacts.Store
 	index    runner.Index
 	records  *testdb.Client
 	services runner.Services // as containers reach them
@@ -174,10 +175,40 @@ func (a *app) resultsOf(ctx context.Context, engine *docker.Engine, site config.
 	if err != nil {
 		return nil, "", err
 	}
+	where := resultsFolder
+	var r *results
 	if stack {
-		r, err := a.resultsInStack(ctx, site, journal)
-		return r, resultsStack, err
+		where = resultsStack
+		r, err = a.resultsInStack(ctx, site, journal)
+	} else {
+		r, err = a.resultsHere(ctx, engine, site, journal)
 	}
-	r, err := a.resultsHere(ctx, engine, site, journal)
-	return r, resultsFolder, err
+	if err != nil {
+		return nil, "", err
+	}
+	if err := unused(ctx, r.files, r.records, journal); err != nil {
+		return nil, "", errors.Join(err, r.Close())
+	}
+	return r, where, nil
+}
+
+// unused refuses a build tag under which there are results already: those of
+// two campaigns must not be judged as one. The journal of what was not begun
+// would say that xtci ran them.
+func unused(ctx context.Context, store artifacts.Store, records artifacts.Records, journal *runner.Journal) error {
+	if journal.Begun() {
+		return nil
+	}
+	what, err := artifacts.Taken(ctx, store, records, journal.Tag)
+	if err == nil && what != "" {
+		err = takenError(journal.Tag, what)
+	}
+	if err != nil {
+		return errors.Join(err, journal.Discard())
+	}
+	return nil
+}
+
+func takenError(tag, what string) error {
+	return usage(fmt.Errorf("there are results of another campaign %s: %s. Choose another build tag (--tag)", tag, term.Plain(what)))
 }

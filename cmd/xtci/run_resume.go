@@ -11,10 +11,14 @@ import (
 )
 
 // sameCampaign refuses to go on with a campaign as another one: results of two
-// clusters, or of two releases, must not be judged as one. What else has
+// clusters, or of two releases, or recorded ones and those of a cluster must
+// not be judged as one. What else has
 // changed since it was begun is said, and noted for the reviewer.
 func (a *app) sameCampaign(journal *runner.Journal, now testcases.Provenance) error {
 	begun := journal.Provenance
+	if recorded := strings.HasPrefix(begun.Engine, replayEngine); recorded != (now.Engine == replayEngine) {
+		return usage(fmt.Errorf("campaign %s was begun as: %s, and not as: %s. Go on with it as that, or begin another campaign", journal.Tag, term.Plain(begun.Engine), now.Engine))
+	}
 	if begun.Cluster != now.Cluster {
 		return usage(fmt.Errorf("campaign %s was begun against another cluster (kube-system %s, this one is %s): go on with the kubeconfig of that, or begin another campaign", journal.Tag, begun.Cluster, now.Cluster))
 	}

@@ -204,6 +204,21 @@ func (j *Journal) Declare(change func(*testcases.Provenance)) error {
 	return j.save()
 }
 
+// Begun says whether a job of the campaign was ever begun.
+func (j *Journal) Begun() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return len(j.Jobs) > 0
+}
+
+// Discard removes the journal of a campaign of which nothing was begun.
+func (j *Journal) Discard() error {
+	if err := os.Remove(j.file); err != nil {
+		return fmt.Errorf("discard the journal: %w", err)
+	}
+	return nil
+}
+
 // ToStack notes that results go to the stack's services.
 func (j *Journal) ToStack() error {
 	j.mu.Lock()
