@@ -46,11 +46,15 @@ func runDocker(ctx context.Context, a *app, site config.Site, o runOptions) (err
 	if err != nil {
 		return err
 	}
+	provenance.SiteSource = a.siteSource()
 	journal, err := openJournal(site, o, provenance)
 	if err != nil {
 		return err
 	}
 	closers.add(journal.Close)
+	if err := a.sameCampaign(journal, provenance); err != nil {
+		return err
+	}
 	show := newRunView(a, plan, runner.Expected(site.Campaigns()))
 	closers.add(show.Close)
 	images, err := runner.Images(ctx, engine, plan, o.offline, show.image)
@@ -164,7 +168,7 @@ func dockerProvenance(ctx context.Context, engine *docker.Engine, site config.Si
 	}
 	provenance := testcases.Provenance{
 		Tool: toolName(), Engine: fmt.Sprintf("Docker %s, %s, kernel %s", info.Version, info.OSName, info.Kernel),
-		Release: site.Release, SiteDigest: digest, KubernetesVersion: facts.Server.Version,
+		Release: site.Release, SiteDigest: digest, KubernetesVersion: facts.Server.Version, Cluster: facts.UID,
 	}
 	for _, node := range facts.Nodes {
 		provenance.Nodes = append(provenance.Nodes, fmt.Sprintf("%s (%s, kernel %s, %s)", node.Name, node.OSImage, node.Kernel, node.Runtime))
