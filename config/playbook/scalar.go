@@ -131,11 +131,12 @@ func scalar(node *yaml.Node) (data any, err error) {
 	return nil, fmt.Errorf("%s %q: Ansible has no such value", node.Tag, clip(node.Value))
 }
 
-// text is how Ansible writes a value into text: as Python does.
+// text is how Ansible writes a value into text: as Python does, but for nothing,
+// which is no text.
 func text(data any) string {
 	switch v := data.(type) {
 	case nil:
-		return "None"
+		return ""
 	case bool:
 		if v {
 			return "True"

@@ -52,11 +52,7 @@ func (c *converter) dockerArgs(variable string, v *value) dockerArgs {
 // True, which few expect.
 func (c *converter) envValue(variable string, v *value) string {
 	value := c.textOf(variable, v)
-	switch v.data.(type) {
-	case nil:
-		value = text(nil)
-		c.warn(v.place, variable, "nothing becomes the word None, as with the role: for none at all put quotes there ('')")
-	case bool:
+	if _, ok := v.data.(bool); ok {
 		c.warn(v.place, variable, "without quotes it is true or false to YAML, and becomes the word "+value+", as with the role: put it between quotes if that is not meant")
 	}
 	return value
