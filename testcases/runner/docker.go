@@ -451,6 +451,7 @@ func (r ContainerRun) failure(job testcases.Job) string {
 
 // leftFiles lists what a container left. Links and other things that are no
 // regular files are not followed: what they lead to is not the container's.
+// What cannot be taken is listed, too, and says why when it is opened.
 func leftFiles(folder string) ([]File, error) {
 	root, err := os.OpenRoot(folder)
 	if err != nil {
@@ -459,16 +460,36 @@ func leftFiles(folder string) ([]File, error) {
 	defer root.Close()
 	var files []File
 	err = fs.WalkDir(root.FS(), ".", func(at string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() {
-			return err
+		file := File{Name: at, Open: func() (io.ReadCloser, error) { return openIn(folder, at) }}
+		if err == nil && !entry.Type().IsRegular() {
+			return nil
 		}
-		files = append(files, File{Name: at, Open: func() (io.ReadCloser, error) { return openIn(folder, at) }})
+		if err == nil {
+			err = takes(at, entry)
+		}
+		if err != nil {
+			file.Open = func() (io.ReadCloser, error) { return nil, err }
+		}
+		files = append(files, file)
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("list what it left: %w", err)
+	return files, err
+}
+
+// maxLeftFile is the largest file that is taken: that of the archive could not
+// be reviewed as others are.
+const maxLeftFile = 8 << 30
+
+// takes says why a file that a container left is not taken.
+func takes(at string, entry fs.DirEntry) error {
+	if top, _, _ := strings.Cut(at, "/"); slices.Contains([]string{testcases.RunFile, testcases.ConsoleFile, testcases.LeftOutFile}, top) {
+		return errors.New("xtci keeps a file of its own under that name")
 	}
-	return files, nil
+	info, err := entry.Info()
+	if err == nil && info.Size() > maxLeftFile {
+		err = fmt.Errorf("it has %d bytes, more than %d", info.Size(), int64(maxLeftFile))
+	}
+	return err
 }
 
 // openIn opens a file below a folder, and nothing outside of it.

@@ -16,6 +16,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -47,7 +48,8 @@ type Result struct {
 	Record *testcases.Record
 	// Detail says what went wrong with its container, if something did.
 	Detail string
-	// Release, if not nil, is called when all has been kept.
+	// Release, if not nil, is called when all has been kept, and not when
+	// some of it could not be.
 	Release func() error
 }
 
@@ -290,43 +292,30 @@ func recordedState(record *testcases.Record) State {
 // the campaign: they would be lost.
 func (r *run) execute(ctx context.Context, job testcases.Job, number int) (state State, detail string, err error) {
 	build := r.build(number)
-	result, err := r.Executor.Execute(ctx, job, build)
+	folder := build.Folder(job)
+	result, why := r.Executor.Execute(ctx, job, build)
 	if cause := context.Cause(ctx); cause != nil {
 		return "", "", cause
 	}
+	links, broken, err := r.keep(ctx, job, folder, result.Files)
 	if err != nil {
-		state, detail, err = r.keepFiles(ctx, job, build.Folder(job), result, err)
-	} else {
-		state, detail, err = r.keepResult(ctx, job, build.Folder(job), result)
+		return "", "", fmt.Errorf("keep the files of %s: %w", job.Name, err)
 	}
-	if err == nil && result.Release != nil {
+	if why = errors.Join(why, broken); why != nil {
+		state, detail = StateNotRun, why.Error()
+	} else if state, detail, err = r.keepRecord(ctx, job, folder, result, links); err != nil {
+		return "", "", err
+	}
+	if broken == nil && result.Release != nil {
 		if err := result.Release(); err != nil && detail == "" {
 			detail = "what it left could not be removed: " + err.Error()
 		}
 	}
-	return state, detail, err
+	return state, detail, nil
 }
 
-// keepFiles keeps the files of a job that could not be run.
-func (r *run) keepFiles(ctx context.Context, job testcases.Job, folder string, result Result, why error) (state State, detail string, err error) {
-	if _, err := r.keep(ctx, job, folder, result.Files); err != nil {
-		if _, ok := errors.AsType[*fileError](err); !ok {
-			return "", "", fmt.Errorf("keep the files of %s: %w", job.Name, err)
-		}
-		why = errors.Join(why, err)
-	}
-	return StateNotRun, why.Error(), nil
-}
-
-// keepResult keeps the files and the record of a job.
-func (r *run) keepResult(ctx context.Context, job testcases.Job, folder string, result Result) (state State, detail string, err error) {
-	links, err := r.keep(ctx, job, folder, result.Files)
-	if bad, ok := errors.AsType[*fileError](err); ok {
-		return StateNotRun, bad.Error(), nil
-	}
-	if err != nil {
-		return "", "", fmt.Errorf("keep the files of %s: %w", job.Name, err)
-	}
+// keepRecord keeps the record of a job, with links to its files.
+func (r *run) keepRecord(ctx context.Context, job testcases.Job, folder string, result Result, links []string) (state State, detail string, err error) {
 	if result.Record == nil {
 		if result.Detail == "" {
 			result.Detail = "it pushed no record"
@@ -344,19 +333,35 @@ func (r *run) keepResult(ctx context.Context, job testcases.Job, folder string, 
 	return recordedState(&record), result.Detail, nil
 }
 
-// keep stores all files of a job and returns their keys.
-func (r *run) keep(ctx context.Context, job testcases.Job, folder string, files []File) (keys []string, err error) {
-	for _, file := range files {
-		if !fs.ValidPath(file.Name) {
-			return nil, &fileError{file.Name, errors.New("its name leads out of the results")}
-		}
+// keep stores all files of a job and returns their keys. Those that cannot be
+// kept because of what they are do not keep the others from it: they are
+// named in a file beside these, so that the case cannot pass without them,
+// and in broken.
+func (r *run) keep(ctx context.Context, job testcases.Job, folder string, files []File) (keys []string, broken, err error) {
+	var names strings.Builder
+	put := func(file File) error {
 		key := path.Join(folder, file.Name)
 		if err := r.keepFile(ctx, job, key, file); err != nil {
-			return nil, err
+			return err
 		}
 		keys = append(keys, key)
+		return nil
 	}
-	return keys, nil
+	for _, file := range files {
+		err := put(file)
+		if bad, ok := errors.AsType[*fileError](err); ok {
+			fmt.Fprintf(&names, "%+q: %+q\n", bad.file, bad.err.Error())
+			if broken == nil {
+				broken = bad
+			}
+		} else if err != nil {
+			return nil, nil, err
+		}
+	}
+	if broken != nil {
+		err = put(File{Name: testcases.LeftOutFile, Open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(names.String())), nil }})
+	}
+	return keys, broken, err
 }
 
 // keepFile stores a file. A store that does not answer, or has no room, is
@@ -376,6 +381,9 @@ func (r *run) keepFile(ctx context.Context, job testcases.Job, key string, file 
 }
 
 func (r *run) putFile(ctx context.Context, key string, file File) error {
+	if !fs.ValidPath(file.Name) {
+		return &fileError{file.Name, errors.New("its name leads out of the results")}
+	}
 	content, err := file.Open()
 	if err != nil {
 		return &fileError{file.Name, err}
