@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"unicode/utf8"
 
 	xterm "golang.org/x/term"
 
@@ -52,9 +51,9 @@ func (p *doctorPrinter) print(r doctor.Result) {
 		text.WriteString(r.Group + "\n")
 	}
 	indent := len("  pass  ") + p.names + len("  ")
-	fmt.Fprintf(&text, "  %s  %-*s  %s\n", p.coloured(r.Status), p.names, r.Name, p.wrapped(term.Plain(r.Seen), indent))
+	fmt.Fprintf(&text, "  %s  %-*s  %s\n", p.coloured(r.Status), p.names, r.Name, term.Wrap(term.Plain(r.Seen), indent, p.width))
 	if r.Advice != "" {
-		fmt.Fprintf(&text, "%*s%s\n", indent, "", p.wrapped("to do: "+term.Plain(r.Advice), indent))
+		fmt.Fprintf(&text, "%*s%s\n", indent, "", term.Wrap("to do: "+term.Plain(r.Advice), indent, p.width))
 	}
 	_, p.err = fmt.Fprint(p.a.out, text.String())
 }
@@ -66,33 +65,6 @@ func (p *doctorPrinter) coloured(status doctor.Status) string {
 		return string(status)
 	}
 	return "\x1b[" + colours[status] + "m" + string(status) + "\x1b[m"
-}
-
-// wrapped breaks a text at blanks, so that it stays right of the indent. A
-// word that is too long is left whole: somebody may want to copy it.
-func (p *doctorPrinter) wrapped(text string, indent int) string {
-	const narrow = 30
-	room := p.width - indent
-	if room < narrow {
-		return text
-	}
-	var out strings.Builder
-	column := 0
-	for word := range strings.FieldsSeq(text) {
-		length := utf8.RuneCountInString(word)
-		switch {
-		case column == 0:
-		case column+1+length > room:
-			fmt.Fprintf(&out, "\n%*s", indent, "")
-			column = 0
-		default:
-			out.WriteString(" ")
-			column++
-		}
-		out.WriteString(word)
-		column += length
-	}
-	return out.String()
 }
 
 // finish prints the sum, or the JSON document, and answers.

@@ -54,7 +54,7 @@ func (a *app) exitCode(err error) int {
 		return exitInterrupted
 	}
 	fmt.Fprintf(a.err, "xtci: %s\n", term.PlainLines(strings.TrimSpace(err.Error()))) // it may quote what came from outside
-	if _, ok := errors.AsType[*usageError](err); ok || strings.HasPrefix(err.Error(), "unknown command") {
+	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
 	}
 	return exitOutside

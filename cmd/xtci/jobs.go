@@ -23,8 +23,6 @@ get images and make the archive, the campaign itself, and a view.
 		Example: `  xtci jobs render --dir jobs
   xtci jobs diff
   xtci jobs apply`,
-		Args: exactArgs(),
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newJobsRenderCmd(a), newJobsDiffCmd(a), newJobsApplyCmd(a))
 	return cmd

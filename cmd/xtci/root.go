@@ -76,8 +76,11 @@ Results go to stdout, everything else to stderr.
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath()))
 	})
+	root.AddGroup(groups()...)
 	root.AddCommand(a.commands()...)
 	root.SetHelpCommand(newHelpCmd(root))
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprint(cmd.OutOrStdout(), helpPage(cmd)) })
+	wantCommands(root)
 	a.complete(root)
 	return root
 }
@@ -157,7 +160,7 @@ func exactArgs(names ...string) cobra.PositionalArgs {
 		case len(names) == 0:
 			return usage(fmt.Errorf("%s takes no arguments, got %q (see %s --help)", cmd.Name(), args, cmd.CommandPath()))
 		default:
-			return usage(fmt.Errorf("%s: want %s, got %d arguments (see %s --help)", cmd.Name(), strings.Join(names, " "), len(args), cmd.CommandPath()))
+			return usage(fmt.Errorf("%s: want %s, got %s (see %s --help)", cmd.Name(), strings.Join(names, " "), count(len(args), "argument"), cmd.CommandPath()))
 		}
 	}
 }
