@@ -121,7 +121,7 @@ const publishMemory = 80 << 20
 // publish makes the archive of a campaign out of what was pushed.
 func (s *stackSource) publish(ctx context.Context, a *app, site config.Site, tag string, o artifacts.CollectOptions) (archived, error) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(publishMemory))
-	declared, err := declaredOf(site, tag)
+	declared, err := declaredOf(site, tag, a.siteSource())
 	if err != nil {
 		return archived{}, err
 	}
@@ -163,7 +163,7 @@ func (s *stackSource) publish(ctx context.Context, a *app, site config.Site, tag
 // declaredOf says where a campaign that pushed to a stack comes from, and of
 // which release it is, whatever the site names now: the journal knows that of
 // one which xtci ran. Another ran in Jenkins.
-func declaredOf(site config.Site, tag string) (testcases.Provenance, error) {
+func declaredOf(site config.Site, tag string, source *testcases.SiteSource) (testcases.Provenance, error) {
 	journal, err := runner.OpenJournal(site.Campaigns(), tag)
 	if err == nil {
 		return journal.Declared(), nil
@@ -172,7 +172,7 @@ func declaredOf(site config.Site, tag string) (testcases.Provenance, error) {
 		return testcases.Provenance{}, err
 	}
 	digest, err := site.Digest()
-	return testcases.Provenance{Tool: toolName(), Engine: "Jenkins", Release: site.Release, SiteDigest: digest}, err
+	return testcases.Provenance{Tool: toolName(), Engine: "Jenkins", Release: site.Release, SiteDigest: digest, SiteSource: source}, err
 }
 
 // few names at most three of many.

@@ -35,6 +35,8 @@ type app struct {
 	logLevel   string
 	log        *slog.Logger
 	told       bool // of what in a playbook has no effect
+	offline    bool
+	fetched    *fetchedSite // nil: the site is a file of this host, or none
 }
 
 // main runs one command line and returns the exit code.
@@ -65,11 +67,12 @@ Results go to stdout, everything else to stderr.
   xtci review lab/artifacts/EXAMPLE1.zip --key lab/keys/signing.pub`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.start() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.start(cmd) },
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.configFile, "config", "", "the site's `FILE` (default: "+defaultConfig+", when it is there)")
-	flags.StringVar(&a.configFile, "site", "", "the same as --config: a site's `FILE`, or an Ansible playbook (FILE#2: its second campaign)")
+	flags.StringVar(&a.configFile, "site", "", "the same as --config: a site's `FILE`, or an Ansible playbook (FILE#2: its second campaign), or where to fetch one from: https://..., git::https://HOST/REPOSITORY//PATH?ref=BRANCH, s3::https://...")
+	flags.BoolVar(&a.offline, "offline", false, "fetch no site: take the copy that is kept of it")
 	flags.StringArrayVar(&a.sets, "set", nil, "set one key of the site: `KEY=VALUE` (may be repeated)")
 	flags.StringVarP(&a.output, "output", "o", "text", "the `FORMAT` of results: text or json")
 	flags.StringVar(&a.logLevel, "log-level", "warn", "from which `LEVEL` on to log on stderr: debug, info, warn or error")
@@ -85,8 +88,9 @@ Results go to stdout, everything else to stderr.
 	return root
 }
 
-// start checks the flags that all commands have.
-func (a *app) start() error {
+// start checks the flags that all commands have, and gets the site if it is
+// from elsewhere.
+func (a *app) start(cmd *cobra.Command) error {
 	if a.output != "text" && a.output != "json" {
 		return usage(fmt.Errorf("--output %s: want text or json", a.output))
 	}
@@ -95,7 +99,10 @@ func (a *app) start() error {
 		return usage(fmt.Errorf("--log-level %s: want debug, info, warn or error", a.logLevel))
 	}
 	a.log = slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level}))
-	return nil
+	if offline, err := cmd.Flags().GetBool("offline"); err == nil { // some have their own, which is more than this one
+		a.offline = offline
+	}
+	return a.fetchSite(cmd.Context())
 }
 
 // json says whether results are wanted as JSON.
@@ -194,7 +201,10 @@ func (a *app) siteFlags() string {
 		flags.WriteString(" " + flag + " " + value)
 	}
 	if a.configFile != "" {
-		add("--config", a.configFile)
+		add("--config", a.plainSite())
+	}
+	if a.fetched != nil && a.offline {
+		flags.WriteString(" --offline")
 	}
 	for _, set := range a.sets {
 		add("--set", set)

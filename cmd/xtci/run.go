@@ -83,7 +83,7 @@ the end, with the verdict (docs/run.md).
 	flags.StringSliceVar(&o.tests, "tests", nil, "run these `CASES` only")
 	flags.StringSliceVar(&o.skip, "skip", nil, "leave these `CASES` out")
 	flags.StringVar(&o.tier, "tier", "", "run the cases of this `TIER` only, such as smoke")
-	flags.BoolVar(&o.offline, "offline", false, "pull no images: take those that are here")
+	flags.BoolVar(&o.offline, "offline", false, "pull no images: take those that are here; fetch no site either")
 	flags.StringVar(&o.via, "via", "", "run it with another `ENGINE`: jenkins")
 	flags.StringArrayVarP(&o.params, "param", "p", nil, "a parameter of the campaign in Jenkins: `KEY=VALUE` (may be repeated)")
 	flags.BoolVar(&o.attach, "attach", false, "follow a campaign that runs in Jenkins already: that of --tag, or the one that runs")
@@ -95,6 +95,9 @@ func runRun(ctx context.Context, a *app, o runOptions) (err error) {
 	site, err := a.site()
 	if err != nil {
 		return err
+	}
+	if a.fetched != nil && (o.replay != "" || o.via != "") {
+		o.offline = false // it was for the site
 	}
 	if err := o.check(); err != nil {
 		return usage(err)
@@ -127,7 +130,7 @@ func runReplay(ctx context.Context, a *app, site config.Site, o runOptions) (err
 	if err != nil {
 		return err
 	}
-	provenance := testcases.Provenance{Tool: toolName(), Engine: replayEngine, Release: site.Release, SiteDigest: digest}
+	provenance := testcases.Provenance{Tool: toolName(), Engine: replayEngine, Release: site.Release, SiteDigest: digest, SiteSource: a.siteSource()}
 	journal, err := openJournal(site, o, provenance)
 	if err != nil {
 		return err

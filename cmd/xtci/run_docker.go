@@ -46,6 +46,7 @@ func runDocker(ctx context.Context, a *app, site config.Site, o runOptions) (err
 	if err != nil {
 		return err
 	}
+	provenance.SiteSource = a.siteSource()
 	journal, err := openJournal(site, o, provenance)
 	if err != nil {
 		return err

@@ -45,6 +45,7 @@ func TestScripts(t *testing.T) {
 			"isxml":  isXML,
 			"empty":  isEmpty,
 			"flip":   flip,
+			"serves": serves,
 			"waived": waived,
 		},
 		RequireExplicitExec: true,

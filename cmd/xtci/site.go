@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -49,31 +50,36 @@ its owner can read.
   xtci site convert site.yml#2
   xtci site convert site.yml --dir sites`,
 		Args: exactArgs("PLAYBOOK"),
-		RunE: func(_ *cobra.Command, args []string) error { return runSiteConvert(a, args[0], dir) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runSiteConvert(cmd.Context(), a, args[0], dir)
+		},
 	}
 	cmd.Flags().StringVar(&dir, "dir", "", "write a file for each campaign into this `DIR`")
 	return cmd
 }
 
 // readPlaybook reads the playbook that a command is given.
-func (a *app) readPlaybook(name string) (siteFile, *playbook.Playbook, error) {
+func (a *app) readPlaybook(ctx context.Context, name string) (siteFile, *playbook.Playbook, error) {
 	a.configFile = name
+	if err := a.fetchSite(ctx); err != nil {
+		return siteFile{}, nil, err
+	}
 	file, err := a.siteFile()
 	if err != nil {
 		return file, nil, err
 	}
 	read, err := a.playbook(file.name)
 	if err == nil && read == nil {
-		err = usage(fmt.Errorf("%s: it is no playbook: those are lists of plays", name))
+		err = usage(fmt.Errorf("%s: it is no playbook: those are lists of plays", a.plainSite()))
 	}
 	if err == nil && file.campaign > len(read.Campaigns) {
-		err = usage(fmt.Errorf("%s: it has %s%s", name, count(len(read.Campaigns), "campaign"), choices(read)))
+		err = usage(fmt.Errorf("%s: it has %s%s", a.plainSite(), count(len(read.Campaigns), "campaign"), choices(read)))
 	}
 	return file, read, err
 }
 
-func runSiteConvert(a *app, name, dir string) error {
-	file, read, err := a.readPlaybook(name)
+func runSiteConvert(ctx context.Context, a *app, name, dir string) error {
+	file, read, err := a.readPlaybook(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -85,7 +91,7 @@ func runSiteConvert(a *app, name, dir string) error {
 		return writeSites(a, dir, campaigns, findings)
 	}
 	if len(campaigns) > 1 {
-		return usage(fmt.Errorf("%s asks for %d campaigns: name one of them, or a folder for all (--dir DIR)%s", name, len(campaigns), choices(read)))
+		return usage(fmt.Errorf("%s asks for %d campaigns: name one of them, or a folder for all (--dir DIR)%s", read.File, len(campaigns), choices(read)))
 	}
 	var text bytes.Buffer
 	if err := playbook.Write(&text, campaigns[0], findings); err != nil {
@@ -132,13 +138,16 @@ file and line, and what is used instead. Without FILE it is that of --site.
 		Example: `  xtci lint site.yml
   xtci lint -o json site.yml`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return runLint(a, args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return runLint(cmd.Context(), a, args) },
 	}
 }
 
-func runLint(a *app, args []string) error {
+func runLint(ctx context.Context, a *app, args []string) error {
 	if len(args) > 0 {
 		a.configFile = args[0]
+		if err := a.fetchSite(ctx); err != nil {
+			return err
+		}
 	}
 	file, err := a.siteFile()
 	if err != nil {
@@ -171,10 +180,10 @@ func runLint(a *app, args []string) error {
 		}
 	}
 	if a.json() {
-		if err := a.printJSON(map[string]any{"file": file.name, "playbook": read != nil, "warnings": warnings, "findings": findings}); err != nil {
+		if err := a.printJSON(map[string]any{"file": a.shown(file), "playbook": read != nil, "warnings": warnings, "findings": findings}); err != nil {
 			return err
 		}
-	} else if _, err := fmt.Fprintf(a.out, "%s: %s, %s\n", term.Plain(file.name), count(warnings, "warning"), count(len(findings)-warnings, "note")); err != nil {
+	} else if _, err := fmt.Fprintf(a.out, "%s: %s, %s\n", term.Plain(a.shown(file)), count(warnings, "warning"), count(len(findings)-warnings, "note")); err != nil {
 		return err
 	}
 	if warnings > 0 {

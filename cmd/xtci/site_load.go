@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/anuket-project/xtci/config"
 	"github.com/anuket-project/xtci/config/playbook"
+	"github.com/anuket-project/xtci/internal/fetch"
 	"github.com/anuket-project/xtci/internal/term"
 	"github.com/anuket-project/xtci/testcases"
 )
@@ -35,12 +35,15 @@ func (a *app) siteFile() (siteFile, error) {
 		}
 		return siteFile{}, nil
 	}
+	if fetch.Elsewhere(name) {
+		return a.fetchedFile(name)
+	}
+	if local, ok := fetch.Local(name); ok {
+		name = local
+	}
 	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
-		if cut := strings.LastIndexByte(name, '#'); cut > 0 {
-			if n, err := strconv.Atoi(name[cut+1:]); err == nil && n > 0 {
-				return siteFile{name[:cut], n}, nil
-			}
-		}
+		file, campaign := cutCampaign(name)
+		return siteFile{file, campaign}, nil
 	}
 	return siteFile{name: name}, nil
 }
@@ -57,7 +60,14 @@ func (a *app) playbook(file string) (*playbook.Playbook, error) {
 	if !playbook.Is(text) {
 		return nil, nil //nolint:nilnil // a site's own file
 	}
-	p, err := playbook.Read(file, playbook.Options{Address: a.setTo("address"), Releases: testcases.Releases(), Given: a.isSet})
+	options := playbook.Options{Address: a.setTo("address"), Releases: testcases.Releases(), Given: a.isSet}
+	if a.isFetched(file) {
+		options.Root = a.fetched.Dir
+	}
+	p, err := playbook.Read(file, options)
+	if err == nil && a.isFetched(file) {
+		a.asFetched(p)
+	}
 	return p, usage(err)
 }
 
@@ -87,7 +97,8 @@ func (a *app) isSet(key string) bool { return a.setTo(key) != "" }
 
 // sites are those of the file, each with environment and flags over it: one,
 // or the campaigns of a playbook.
-func (a *app) sites() ([]config.Site, error) {
+func (a *app) sites() (sites []config.Site, err error) {
+	defer func() { err = a.ofFetched(err) }()
 	file, err := a.siteFile()
 	if err != nil {
 		return nil, err
@@ -112,7 +123,6 @@ func (a *app) sites() ([]config.Site, error) {
 		}
 		campaigns = campaigns[file.campaign-1 : file.campaign]
 	}
-	var sites []config.Site
 	for _, c := range campaigns {
 		options.Base = &c.Site
 		site, err := config.Load(options)
@@ -155,11 +165,15 @@ func (a *app) site() (config.Site, error) {
 		return config.Site{}, err
 	}
 	if len(sites) > 1 {
-		read, err := a.playbook(a.configFile)
+		file, err := a.siteFile()
 		if err != nil {
 			return config.Site{}, err
 		}
-		return config.Site{}, usage(fmt.Errorf("%s asks for %d campaigns: name one of them by --site%s", a.configFile, len(sites), choices(read)))
+		read, err := a.playbook(file.name)
+		if err != nil {
+			return config.Site{}, err
+		}
+		return config.Site{}, usage(fmt.Errorf("%s asks for %d campaigns: name one of them by --site%s", read.File, len(sites), choices(read)))
 	}
 	return sites[0], nil
 }

@@ -49,7 +49,7 @@ up goes on. Images are locked by digest in xtci.lock when they are first used.
 	flags := cmd.Flags()
 	flags.BoolVar(&o.plan, "plan", false, "print what would be changed, and why, and change nothing")
 	flags.BoolVar(&o.pull, "pull", false, "look for newer images, also where there is one already")
-	flags.BoolVar(&o.offline, "offline", false, "never go out: take the images that are here (xtci bundle load)")
+	flags.BoolVar(&o.offline, "offline", false, "never go out: take the images that are here (xtci bundle load), and the copy of a site from elsewhere")
 	flags.BoolVar(&o.passwords, "generate-passwords", false, "replace default passwords by strong ones, kept in secrets.yaml under stack.prefix")
 	cmd.MarkFlagsMutuallyExclusive("pull", "offline")
 	cmd.MarkFlagsMutuallyExclusive("plan", "generate-passwords")

@@ -22,6 +22,9 @@ type Options struct {
 	// Given says whether a key of the site is set elsewhere, so that what the
 	// playbook says of it, and which cannot be had, does not matter.
 	Given func(key string) bool
+	// Root, if there is one, is the folder that no file is read outside of,
+	// also by way of a link: that of a playbook which came from elsewhere.
+	Root string
 }
 
 // HostAddress is that of the default route.

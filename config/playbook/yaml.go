@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -23,7 +24,7 @@ const (
 // document reads one file as Ansible does. What is odd, but read all the
 // same, is a finding.
 func (r *reader) document(file string) (*value, error) {
-	f, err := os.Open(file)
+	f, err := r.open(file)
 	if err != nil {
 		return nil, fmt.Errorf("read the playbook: %w", err)
 	}
@@ -39,6 +40,26 @@ func (r *reader) document(file string) (*value, error) {
 		return nil, fmt.Errorf("%s: larger than %d bytes: no playbook, and no variables of one", file, maxFile)
 	}
 	return r.parse(file, raw)
+}
+
+// open opens a file, inside of the root if there is one.
+func (r *reader) open(file string) (*os.File, error) {
+	if r.options.Root == "" {
+		return os.Open(file)
+	}
+	root, err := os.OpenRoot(r.options.Root)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	name, err := filepath.Rel(r.options.Root, file)
+	if err != nil {
+		return nil, err
+	}
+	if !filepath.IsLocal(name) {
+		return nil, fmt.Errorf("%s: it is outside of what the playbook came with: nothing else of this host is read", file)
+	}
+	return root.Open(name)
 }
 
 var vaultHeader = []byte("$ANSIBLE_VAULT;")

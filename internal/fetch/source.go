@@ -303,6 +303,9 @@ func (s Source) base() string {
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,100}$`)
 
+// Host is the host that it is got from.
+func (s Source) Host() string { return s.address.Hostname() }
+
 // Plain says whether it comes over a connection that anybody on the way could
 // change, and nothing says what it must be.
 func (s Source) Plain() bool {
