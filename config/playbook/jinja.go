@@ -427,8 +427,9 @@ func reason(err error) string {
 // maxReason is how much of a library's error is said.
 const maxReason = 200
 
-// escaped keeps a backslash that begins no escape, as Python does: the library
-// takes it for wrong.
+// escaped doubles backslashes in what is between quotes in expressions, so that
+// they are what they look like. Ansible does so, because YAML has had its turn
+// at them.
 func escaped(source string) string {
 	if !strings.Contains(source, `\`) {
 		return source
@@ -447,12 +448,11 @@ func escaped(source string) string {
 			quote = c
 		case quote != 0 && c == quote:
 			quote = 0
-		case quote != 0 && c == '\\' && i+1 < len(source):
-			if !strings.ContainsRune("\\'\"nrtbfav01234567xuUN\n", rune(source[i+1])) {
-				text.WriteByte('\\')
-			}
+		case quote != 0 && c == '\\' && i+1 < len(source) && source[i+1] == quote:
 			i++
-			text.WriteByte(source[i])
+			text.WriteByte(quote)
+		case quote != 0 && c == '\\':
+			text.WriteByte('\\')
 		}
 	}
 	return text.String()
