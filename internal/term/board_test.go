@@ -436,3 +436,26 @@ func TestMarksNeedUTF8(t *testing.T) {
 		}
 	}
 }
+
+// Names of jobs begin alike: their ends are what is shown.
+func TestLongNamesShowTheirEnds(t *testing.T) {
+	t.Parallel()
+	const name = "functest-kubernetes-opnfv-functest-kubernetes-smoke-v1.23-sig_node-run"
+	for _, test := range []struct {
+		name  string
+		width int
+		want  string
+	}{
+		{name, 26, "…" + name[len(name)-25:]},
+		{"minio", 26, "minio"},
+		{"minio", 5, "minio"},
+		{"größe", 3, "…ße"},
+		{"a\xff\xfe", 2, "…\xfe"},
+		{"ab", 1, "…"},
+		{"ab", 0, ""},
+	} {
+		if got := (look{marks: true}).cutStart(test.name, test.width); got != test.want {
+			t.Errorf("%q in %d columns: %q, want %q", test.name, test.width, got, test.want)
+		}
+	}
+}

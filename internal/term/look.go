@@ -121,7 +121,7 @@ func (l look) line(row boardRow, names, states, width int, now time.Time) string
 	for _, bar := range barWidths() {
 		pieces = []piece{
 			l.mark(row.End),
-			{" " + pad(shorten(Plain(row.Name), names), names) + " ", plain},
+			{" " + pad(l.cutStart(Plain(row.Name), names), names) + " ", plain},
 			{pad(shorten(row.State, states), states), state},
 			{" " + row.elapsed(now), faint},
 		}
@@ -253,14 +253,31 @@ func (l look) cutLines(text string, width int) string {
 
 // cut shortens a text to width columns, and shows that it did.
 func (l look) cut(text string, width int) string {
-	end := "~"
-	if l.marks {
-		end = "…"
-	}
 	if width < 1 {
 		return ""
 	}
-	return shorten(text, width-1) + end
+	return shorten(text, width-1) + l.cutMark()
+}
+
+// cutStart shortens a name that is wider than width to its end, which tells it
+// from others: names of jobs and images begin alike.
+func (l look) cutStart(name string, width int) string {
+	if columnsOf(name) <= width || width < 1 {
+		return shorten(name, width)
+	}
+	for i := range name {
+		if columnsOf(name[i:]) < width {
+			return l.cutMark() + name[i:]
+		}
+	}
+	return ""
+}
+
+func (l look) cutMark() string {
+	if l.marks {
+		return "…"
+	}
+	return "~"
 }
 
 // shorten returns as much of a text as fits into width columns.
