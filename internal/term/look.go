@@ -270,7 +270,7 @@ func (l look) cutStart(name string, width int) string {
 			return l.cutMark() + name[i:]
 		}
 	}
-	return ""
+	return l.cutMark()
 }
 
 func (l look) cutMark() string {
