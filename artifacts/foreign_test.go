@@ -45,3 +45,20 @@ func TestRunsThatNobodyBeganPassNothing(t *testing.T) {
 		})
 	}
 }
+
+// Numbers of builds are those of one job: they do not tell which of two jobs
+// was the later one. Records do, and a run that crashed has none.
+func TestACrashInAnotherJobIsNotHidden(t *testing.T) {
+	t.Parallel()
+	for _, build := range []string{"3", "7", "9"} {
+		l := flawlessLab(t)
+		c, _ := l.catalog.Case(smallSuite)
+		other := greenTag + "/" + testcases.JobName("zz-another", c) + "-" + build
+		for _, file := range l.matching(smallSuite, "functest-kubernetes.log") {
+			l.files[other+strings.TrimPrefix(file, l.folder(smallSuite))] = l.files[file]
+		}
+		if o := outcomeOf(t, l.assess(t, nil, smallSuite), smallSuite); o.Verdict == testcases.VerdictPass {
+			t.Errorf("build %s of another job crashed: %s, %+v", build, o.Verdict, o.Findings)
+		}
+	}
+}

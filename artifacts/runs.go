@@ -33,6 +33,11 @@ func (c *Campaign) newest(of *testcases.Case, folders []folder) (testcases.Run, 
 		}
 		newest.Earlier = append(newest.Earlier, earlier)
 	}
+	if at := slices.IndexFunc(runs, func(run caseRun) bool { return run.Folder != "" && run.Record == nil && run.Job != newest.Job }); at > 0 {
+		newest.Evidence.Findings = append(newest.Evidence.Findings, testcases.Finding{
+			Kind: testcases.FindingIncomplete, Text: fmt.Sprintf("another job ran it, too, and left no record (%s): which run is the newest cannot be told", runs[at].Folder),
+		})
+	}
 	if !slices.IsSortedFunc(withRecord(runs), func(a, b caseRun) int { return a.at - b.at }) {
 		newest.Evidence.Findings = append(newest.Evidence.Findings, testcases.Finding{
 			Kind: testcases.FindingIncomplete, Text: "by the numbers of its builds and by the order of the records, another run is the newest: which one counts cannot be told",
