@@ -159,12 +159,14 @@ func (s *SiteSource) String() string {
 	return text
 }
 
-// RunTimes are when one run of a job began and ended. Without an end it was
-// interrupted.
+// RunTimes are when one run of a job began and ended, and how, as whoever ran
+// it saw it: that is no evidence. Without an end it was interrupted.
 type RunTimes struct {
 	Case    string    `json:"case"`
 	Job     string    `json:"job"`
 	Build   int       `json:"build"`
 	Started time.Time `json:"started"`
 	Stopped time.Time `json:"stopped,omitzero"`
+	State   string    `json:"state,omitempty"`  // passed, failed, not run
+	Detail  string    `json:"detail,omitempty"` // why it could not be run, or has no record
 }

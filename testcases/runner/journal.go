@@ -236,13 +236,28 @@ func (j *Journal) Declared() testcases.Provenance {
 	p.Runs = nil
 	for name, job := range j.Jobs {
 		for _, build := range append(slices.Clone(job.Earlier), job) {
-			p.Runs = append(p.Runs, testcases.RunTimes{Case: build.Case, Job: name, Build: build.Build, Started: build.Started, Stopped: build.Stopped})
+			run := testcases.RunTimes{Case: build.Case, Job: name, Build: build.Build, Started: build.Started, Stopped: build.Stopped, Detail: cut(build.Detail)}
+			if build.State != StateRunning {
+				run.State = string(build.State)
+			}
+			p.Runs = append(p.Runs, run)
 		}
 	}
 	slices.SortFunc(p.Runs, func(a, b testcases.RunTimes) int {
 		return cmp.Or(a.Started.Compare(b.Started), strings.Compare(a.Job, b.Job), a.Build-b.Build)
 	})
 	return p
+}
+
+// maxDetail is how much of a detail the provenance says: it is one of many, and
+// what containers left can be named in it.
+const maxDetail = 1000
+
+func cut(detail string) string {
+	if len(detail) <= maxDetail {
+		return detail
+	}
+	return strings.ToValidUTF8(detail[:maxDetail], "") + "..."
 }
 
 // State returns how far a job is.

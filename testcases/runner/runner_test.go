@@ -539,7 +539,7 @@ func TestWhatDoesNotPassIsRunAgain(t *testing.T) {
 					t.Errorf("the files of run %d were not kept", build)
 				}
 			}
-			if runs := b.onDisk(t).Declared().Runs; len(runs) != test.earlier+len(b.states(t)) || runs[0].Stopped.IsZero() {
+			if runs := b.onDisk(t).Declared().Runs; len(runs) != test.earlier+len(b.states(t)) || runs[0].Stopped.IsZero() || runs[0].State == "" {
 				t.Errorf("declared runs: %+v", runs)
 			}
 		})
