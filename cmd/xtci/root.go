@@ -71,7 +71,7 @@ Results go to stdout, everything else to stderr.
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.configFile, "config", "", "the site's `FILE` (default: "+defaultConfig+", when it is there)")
-	flags.StringVar(&a.configFile, "site", "", "the same as --config: a site's `FILE`, or an Ansible playbook (FILE#2: its second campaign), or where to fetch one from: https://..., git::https://HOST/REPOSITORY//PATH?ref=BRANCH, s3::https://...")
+	flags.StringVar(&a.configFile, "site", "", "the same as --config: a site's `FILE`, an Ansible playbook (FILE#2: its second campaign), or where to fetch one from (https://, git::https://, s3::https://)")
 	flags.BoolVar(&a.offline, "offline", false, "fetch no site: take the copy that is kept of it")
 	flags.StringArrayVar(&a.sets, "set", nil, "set one key of the site: `KEY=VALUE` (may be repeated)")
 	flags.StringVarP(&a.output, "output", "o", "text", "the `FORMAT` of results: text or json")
