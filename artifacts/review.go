@@ -36,6 +36,8 @@ type Integrity struct {
 	Signer   string    `json:"signer,omitempty"`
 	KnownKey bool      `json:"known_key"`
 	Problems []Problem `json:"problems"`
+	// OtherKey says that the reviewer named a key, which is another one.
+	OtherKey bool `json:"-"`
 
 	signed predicate // what the signature says of the campaign
 }
@@ -168,9 +170,22 @@ func openRegular(name string) (*os.File, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is no regular file but %s", name, info.Mode().Type())
+		return nil, fmt.Errorf("%s is no file, but a %s", name, typeName(info.Mode()))
 	}
 	return os.Open(name)
+}
+
+// typeName says what that is which is no regular file.
+func typeName(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "folder"
+	case mode&fs.ModeNamedPipe != 0:
+		return "pipe"
+	case mode&fs.ModeDevice != 0:
+		return "device"
+	}
+	return "special file"
 }
 
 // openReviewed opens the campaign in an archive, with the catalogue of the
@@ -255,6 +270,7 @@ func (c *integrityCheck) signature(ctx context.Context, known *PublicKey) {
 	case known.Equal(key):
 		c.KnownKey = true
 	default:
+		c.OtherKey = true
 		c.problem(Attestation, "signed with the key %s, not with the one that you named, %s", c.Signer, known.Fingerprint())
 	}
 }

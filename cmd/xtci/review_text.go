@@ -64,7 +64,11 @@ func (p *reviewPrinter) head(archive string, i artifacts.Integrity) {
 			p.line("  - %s", term.Plain(problem.String()))
 		}
 	case !i.Untouched:
-		p.line("integrity: CHANGED since it was signed")
+		what := "CHANGED since it was signed"
+		if onlyOtherKey(i) {
+			what = "NOT SIGNED WITH THE KEY that you named"
+		}
+		p.line("integrity: %s", what)
 		for _, problem := range i.Problems {
 			p.line("  - %s", term.Plain(problem.String()))
 		}
@@ -75,8 +79,10 @@ func (p *reviewPrinter) head(archive string, i artifacts.Integrity) {
 	case i.Signer == "":
 	case i.KnownKey:
 		p.line("signed by: %s, the key that you named", i.Signer)
+	case i.OtherKey:
+		p.line("signed by: %s, another key", i.Signer)
 	default:
-		p.line("signed by: %s: unsigned by a key you know (name the lab's with --key)", i.Signer)
+		p.line("signed by: %s, which may be anybody's key: name the lab's with --key", i.Signer)
 	}
 	p.line("verdict:   %s", p.verdict(i))
 	for _, reason := range p.a.Reasons {
@@ -85,12 +91,18 @@ func (p *reviewPrinter) head(archive string, i artifacts.Integrity) {
 	p.waivers()
 }
 
+// onlyOtherKey says that an archive is as somebody signed it, but not who was
+// to sign it.
+func onlyOtherKey(i artifacts.Integrity) bool { return i.OtherKey && len(i.Problems) == 1 }
+
 // verdict is the answer in words. An archive that was changed proves nothing.
 func (p *reviewPrinter) verdict(i artifacts.Integrity) string {
 	verdict := strings.ToUpper(string(p.a.Verdict))
 	switch {
 	case i.Kind == artifacts.KindClassic:
 		return verdict + ", by files that nobody signed"
+	case onlyOtherKey(i):
+		return verdict + ", of an archive that somebody else signed: it proves nothing"
 	case !i.Untouched:
 		return verdict + ", of an archive that was changed: it proves nothing"
 	default:
