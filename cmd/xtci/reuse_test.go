@@ -1,10 +1,17 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/anuket-project/xtci/artifacts"
+	"github.com/anuket-project/xtci/config"
+	"github.com/anuket-project/xtci/jenkins"
 )
 
 // A build tag under which others have pushed to the stack is refused: what
@@ -29,4 +36,54 @@ func TestABuildTagOfTheStackIsNotUsedAgain(t *testing.T) {
 		}
 	}
 	left(t, tag)
+}
+
+// site is one whose stack is where the campaign was pushed to.
+func (p *pushedCampaign) site() config.Site {
+	site := config.Default()
+	site.Stack.Prefix = p.prefix
+	site.Stack.Minio.External.Endpoint, site.Stack.Minio.Bucket = p.minio.Endpoint, p.bucket
+	site.Stack.Minio.JobsAccessKey, site.Stack.Minio.JobsSecretKey = p.minio.AccessKey, p.minio.SecretKey
+	site.Stack.TestDB.External.URL = strings.TrimRight(p.testDB, "/")
+	return site
+}
+
+// Nor does a campaign in Jenkins begin under a build tag that has results.
+func TestABuildTagIsNotUsedAgainInJenkins(t *testing.T) {
+	t.Parallel()
+	p := pushSample(t)
+	site := p.site()
+	if err := unusedInStack(t.Context(), site, p.tag); err == nil || !strings.Contains(err.Error(), p.tag+".json") {
+		t.Errorf("xtci ran it: %v", err)
+	}
+	site.Stack.Prefix = t.TempDir()
+	if err := unusedInStack(t.Context(), site, p.tag); err == nil || !strings.Contains(err.Error(), p.tag+"/") {
+		t.Errorf("its files are in the store: %v", err)
+	}
+	if err := unusedInStack(t.Context(), site, "NOBODY_HAS_IT"); err != nil {
+		t.Errorf("a tag that nobody has: %v", err)
+	}
+}
+
+// Jobs that succeeded do not make a campaign conformant that nobody judged.
+func TestACampaignInJenkinsWithoutAReportIsNotCalledConformant(t *testing.T) {
+	t.Parallel()
+	p := pushSample(t)
+	content := new(bytes.Buffer)
+	w := zip.NewWriter(content)
+	if _, err := w.Create(artifacts.IndexName(p.tag)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.store.Put(t.Context(), artifacts.ArchiveName(p.tag), content); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	f := &following{app: &app{out: &out, err: &out}, tag: p.tag}
+	err := f.printEnd(t.Context(), p.site(), jenkins.Outcome{Run: jenkins.Run{Result: jenkins.ResultSuccess}})
+	if !errors.Is(err, errNo) || !strings.Contains(out.String(), noReport) {
+		t.Errorf("got %v, and it says\n%s", err, &out)
+	}
 }

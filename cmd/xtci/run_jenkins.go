@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -37,6 +38,11 @@ func runJenkins(ctx context.Context, a *app, site config.Site, o runOptions) err
 		return err
 	}
 	defer client.Close()
+	if !o.attach && o.tag != "" {
+		if err := unusedInStack(ctx, site, o.tag); err != nil {
+			return err
+		}
+	}
 	campaign := testcases.Plans(site, catalog, testcases.ScopeAll)[0].Campaign
 	f := &following{app: a, client: client, job: campaign, board: a.board(), events: a.events()}
 	defer f.board.Close()
@@ -49,6 +55,28 @@ func runJenkins(ctx context.Context, a *app, site config.Site, o runOptions) err
 		return err
 	}
 	return f.printEnd(ctx, site, outcome)
+}
+
+// unusedInStack refuses a build tag of which there are results already, or that
+// xtci ran a campaign with. A stack that does not answer is for the campaign
+// to find out.
+func unusedInStack(ctx context.Context, site config.Site, tag string) error {
+	journal := filepath.Join(site.Campaigns(), tag+".json")
+	if _, err := os.Stat(journal); err == nil {
+		return takenError(tag, journal)
+	}
+	source, err := sourceOfSite(site)
+	if err != nil || source == nil {
+		return err
+	}
+	var what string
+	if source.reached(ctx) == nil {
+		what, err = artifacts.Taken(ctx, source.store, source.records, tag)
+	}
+	if err = errors.Join(err, source.Close()); err == nil && what != "" {
+		err = takenError(tag, what)
+	}
+	return err
 }
 
 func (a *app) jenkinsClient(site config.Site) (*jenkins.Client, error) {
@@ -280,7 +308,7 @@ func (f *following) printEnd(ctx context.Context, site config.Site, outcome jenk
 			return err
 		}
 	}
-	if !outcome.Good() || verdict.Verdict != string(testcases.Conformant) && verdict.Verdict != noReport {
+	if !outcome.Good() || verdict.Verdict != string(testcases.Conformant) { // what nobody judged is not conformant
 		return errNo
 	}
 	return nil
