@@ -27,9 +27,6 @@ type Options struct {
 	Root string
 }
 
-// HostAddress is that of the default route.
-func (o Options) HostAddress() (string, error) { return config.Site{}.HostAddress() }
-
 // A Playbook is what was read.
 type Playbook struct {
 	File string

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+
+	"github.com/anuket-project/xtci/config"
 )
 
 // A scope is the variables of one entry, as Jinja sees them there.
@@ -104,7 +106,7 @@ func (s *scope) fact(name string) (*value, error) {
 // address is that of this host.
 func (s *scope) address() (string, error) {
 	if s.options.Address == "" {
-		address, err := s.options.HostAddress()
+		address, err := config.Site{}.HostAddress()
 		if err != nil {
 			return "", fmt.Errorf("%s: ansible_default_ipv4.address: %w", s.entry.place, err)
 		}
