@@ -50,7 +50,7 @@ func (a *app) exitCode(err error) int {
 	case errors.Is(err, errNo):
 		return exitNo
 	case errors.Is(err, context.Canceled):
-		fmt.Fprintf(a.err, "xtci: interrupted: %s\n", term.PlainLines(err.Error()))
+		fmt.Fprintf(a.err, "xtci: interrupted%s\n", term.PlainLines(strings.ReplaceAll(": "+err.Error(), ": "+context.Canceled.Error(), "")))
 		return exitInterrupted
 	}
 	fmt.Fprintf(a.err, "xtci: %s\n", term.PlainLines(strings.TrimSpace(err.Error()))) // it may quote what came from outside

@@ -135,6 +135,11 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 			continue
 		}
 		if err := r.phase(ctx, number+1, phase); err != nil {
+			if errors.Is(err, ErrDrained) { // what ran counts
+				for _, left := range o.Plan.Phases[number:] {
+					r.tally(left, &summary)
+				}
+			}
 			return summary, err
 		}
 		failed := r.tally(phase, &summary)

@@ -468,6 +468,9 @@ func TestDrainedBetweenJobs(t *testing.T) {
 		if !errors.Is(err, ErrDrained) || !errors.Is(err, context.Canceled) || strings.Count(err.Error(), "stopped before all was run") != 1 {
 			t.Errorf("%s: got %+v, %v", plan, summary, err)
 		}
+		if summary.Passed < 1 || summary.Failed != 0 || summary.Passed+summary.NotRun != 4 || summary.Stopped != "" {
+			t.Errorf("%s: the summary is not of all jobs: %+v", plan, summary)
+		}
 		if !slices.Contains(b.index.recorded(), "a") {
 			t.Errorf("%s: what ran was not kept: %v", plan, b.index.recorded())
 		}
