@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -36,6 +37,33 @@ func TestABuildTagOfTheStackIsNotUsedAgain(t *testing.T) {
 		}
 	}
 	left(t, tag)
+}
+
+// Which images ran is not forgotten when a campaign goes on with a part of
+// them, or with others under the same tag.
+func TestImagesOfACampaignThatGoesOn(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ name, ran, now, want string }{
+		{"it begins", "", "a:1", "a:1"},
+		{"nothing changed", "a:1", "a:1", "a:1"},
+		{"a part goes on", "a:1 b:2", "a:1", "a:1 b:2"},
+		{"more is run", "a:1", "a:1 b:2", "a:1 b:2"},
+		{"the tag was moved", "a:1", "a:2", "a:1, then 2"},
+		{"and stays", "a:1, then 2", "a:2", "a:1, then 2"},
+	} {
+		images := func(text string) map[string]string {
+			of := map[string]string{}
+			for image := range strings.SplitSeq(strings.ReplaceAll(text, ", then ", "/"), " ") {
+				if ref, digest, ok := strings.Cut(image, ":"); ok {
+					of[ref] = strings.ReplaceAll(digest, "/", ", then ")
+				}
+			}
+			return of
+		}
+		if got := bothImages(images(test.ran), images(test.now)); !maps.Equal(got, images(test.want)) {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
 }
 
 // site is one whose stack is where the campaign was pushed to.

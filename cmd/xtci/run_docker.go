@@ -61,7 +61,7 @@ func runDocker(ctx context.Context, a *app, site config.Site, o runOptions) (err
 	if err != nil {
 		return err
 	}
-	if err := journal.Declare(func(p *testcases.Provenance) { p.Images = images }); err != nil {
+	if err := journal.Declare(func(p *testcases.Provenance) { p.Images = bothImages(p.Images, images) }); err != nil {
 		return err
 	}
 	results, where, err := a.resultsOf(ctx, engine, site, journal, o)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/anuket-project/xtci/internal/term"
@@ -47,6 +48,22 @@ func (a *app) sameCampaign(journal *runner.Journal, now testcases.Provenance) er
 
 // changedTo stands in a provenance between what was and what is.
 const changedTo = ", then "
+
+// bothImages are the images of a campaign that goes on: those that it ran, and
+// those that it runs now. A tag that stands for another image by now stood for
+// both.
+func bothImages(ran, now map[string]string) map[string]string {
+	both := maps.Clone(now)
+	for ref, digest := range ran {
+		switch is, again := now[ref]; {
+		case !again || lastOf(digest) == is:
+			both[ref] = digest
+		default:
+			both[ref] = digest + changedTo + is
+		}
+	}
+	return both
+}
 
 // lastOf is what a fact was at the end.
 func lastOf(fact string) string {

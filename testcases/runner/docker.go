@@ -513,15 +513,21 @@ func (d *Docker) pushed(ctx context.Context, job testcases.Job, tag string) (map
 }
 
 // record is the newest one that was pushed of the case since the run began,
-// or nil.
+// or nil. A container pushes one: of several that contradict each other none
+// is taken.
 func (d *Docker) record(ctx context.Context, job testcases.Job, build Build, before map[string]bool) (*testcases.Record, error) {
 	records, err := d.recordsOf(ctx, job, build.Tag)
+	var newest *testcases.Record
 	for _, record := range slices.Backward(records) {
-		if !before[record.ID] {
-			return &record, nil
+		switch {
+		case before[record.ID]:
+		case newest == nil:
+			newest = &record
+		case record.Criteria != newest.Criteria:
+			return nil, fmt.Errorf("the test DB has two of this run, %s says %q and %s %q: somebody else pushed one", record.ID, record.Criteria, newest.ID, newest.Criteria)
 		}
 	}
-	return nil, err
+	return newest, err
 }
 
 // recordsOf are the records of a case in a campaign, the oldest first. A test

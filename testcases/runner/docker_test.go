@@ -175,6 +175,31 @@ func TestDockerSaysHowAContainerFailed(t *testing.T) {
 	}
 }
 
+// Whoever reaches the test DB can push a record under the campaign's tag while
+// the container runs: it must not stand for what the container says.
+func TestDockerTakesNoneOfTwoRecords(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		pushed []testcases.Criteria
+		taken  bool
+	}{
+		{[]testcases.Criteria{testcases.CriteriaFail, testcases.CriteriaPass}, false},
+		{[]testcases.Criteria{testcases.CriteriaPass, testcases.CriteriaFail}, false},
+		{[]testcases.Criteria{testcases.CriteriaPass, testcases.CriteriaPass}, true}, // the first answer was lost, and it was pushed again
+	} {
+		x := newExecution(t)
+		for i, criteria := range test.pushed {
+			x.records.later = append(x.records.later, testcases.Record{ID: string(rune('1' + i)), CaseName: "k8s_quick", Criteria: criteria})
+		}
+		result, err := x.docker.Execute(t.Context(), programmed(t, x.engine, "exit=0"), x.build)
+		if taken := err == nil && result.Record != nil && result.Record.ID == "2"; taken != test.taken {
+			t.Errorf("%v: %+v, %v", test.pushed, result.Record, err)
+		}
+		read(t, result, testcases.ConsoleFile)
+		x.nothingLeft(t, result)
+	}
+}
+
 func TestDockerCannotRun(t *testing.T) {
 	t.Parallel()
 	x := newExecution(t)
