@@ -110,6 +110,10 @@ func (c *converter) jenkins(deployed bool) {
 	if deployed && c.isGiven("jenkins_url") && trimURL(c.text("jenkins_url")) != c.standard("jenkins_url") {
 		c.warn(c.place("jenkins_url"), "jenkins_url", "the stack has a Jenkins of its own, which is reached at its port: the URL is not used")
 	}
+	if !deployed && !c.truth("jenkins_create_jobs") && !c.truth("gitlab_create_jobs") {
+		j.Enabled = false
+		c.from("stack.jenkins.enabled", "jenkins_deploy")
+	}
 	if !deployed && c.truth("jenkins_create_jobs") {
 		j.External.URL = c.elsewhere("jenkins_url", false)
 		if c.site.Jobs.Workspace == "" {
