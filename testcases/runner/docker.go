@@ -408,7 +408,7 @@ func (d *Docker) collect(ctx context.Context, job testcases.Job, build Build, fo
 
 // console puts what a container said into a temporary file: its folder may be
 // the container's user's. The file has no name any more: it goes with this
-// process, however that ends.
+// process, however that ends. The key of the store is not for reviewers.
 func (d *Docker) console(ctx context.Context, id string) (*os.File, error) {
 	console, err := os.CreateTemp("", "xtci-console-")
 	if err != nil {
@@ -416,7 +416,8 @@ func (d *Docker) console(ctx context.Context, id string) (*os.File, error) {
 	}
 	err = os.Remove(console.Name())
 	if err == nil {
-		err = d.Engine.Logs(ctx, id, docker.LogOptions{Stdout: console, Stderr: console})
+		said := &maskWriter{to: console, secret: []byte(d.Services.S3Secret)}
+		err = errors.Join(d.Engine.Logs(ctx, id, docker.LogOptions{Stdout: said, Stderr: said}), said.flush())
 	}
 	if err != nil {
 		return nil, errors.Join(err, console.Close())
