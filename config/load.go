@@ -111,7 +111,7 @@ func loadFile(o Options, v *viper.Viper, file *Site, known []string) error {
 	}
 	var node yaml.Node
 	if err := yaml.Unmarshal(raw, &node); err != nil {
-		return fmt.Errorf("%s: %w", o.File, err)
+		return inFile(o.File, err)
 	}
 	if err := checkKeys(o.File, &node, reflect.TypeFor[Site](), known, ""); err != nil {
 		return err
@@ -119,18 +119,18 @@ func loadFile(o Options, v *viper.Viper, file *Site, known []string) error {
 	decoder := yaml.NewDecoder(bytes.NewReader(raw))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(file); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("%s: %w", o.File, err)
+		return inFile(o.File, err)
 	}
 	var tree map[string]any
 	if err := yaml.Unmarshal(raw, &tree); err != nil {
-		return fmt.Errorf("%s: %w", o.File, err)
+		return inFile(o.File, err)
 	}
 	var names struct {
 		Env Env `yaml:"env"`
 	}
 	if tree["env"] != nil {
 		if err := yaml.Unmarshal(raw, &names); err != nil {
-			return fmt.Errorf("%s: %w", o.File, err)
+			return inFile(o.File, err)
 		}
 	}
 	for _, variable := range names.Env {
@@ -141,7 +141,7 @@ func loadFile(o Options, v *viper.Viper, file *Site, known []string) error {
 		Env map[string]*string `yaml:"env"`
 	}
 	if err := yaml.Unmarshal(raw, &nulls); err != nil {
-		return fmt.Errorf("%s: %w", o.File, err)
+		return inFile(o.File, err)
 	}
 	for name, value := range nulls.Env {
 		if value == nil {
@@ -184,11 +184,15 @@ func set(v *viper.Viper, site *Site, known []string, key, value string) error {
 	if !slices.Contains(known, key) || key == "env" {
 		return unknownKey(known, key)
 	}
-	if field, ok := typeOf(reflect.TypeFor[Site](), key); !ok || field.Kind() == reflect.Slice && field.Elem().Kind() != reflect.String {
+	field, ok := typeOf(reflect.TypeFor[Site](), key)
+	if !ok || field.Kind() == reflect.Slice && field.Elem().Kind() != reflect.String {
 		return fmt.Errorf("key %q is a list, or in one: give it in the site's file", key)
 	}
 	if slices.ContainsFunc(known, func(other string) bool { return strings.HasPrefix(other, key+".") }) {
 		return fmt.Errorf("key %q has keys of its own: set one of them", key)
+	}
+	if err := checkText(field, value); err != nil {
+		return err
 	}
 	v.Set(strings.ReplaceAll(key, ".", delimiter), value)
 	return nil

@@ -68,7 +68,7 @@ func TestStackRefuses(t *testing.T) {
 		{"stack.minio.memory=1", []string{"stack.minio.memory", "512m"}},
 		{"stack.minio.port=x", []string{"stack.minio.port", "x"}},
 		{"stack.minio.memory=2 GB", []string{"stack.minio.memory", "512m"}},
-		{"stack.jenkins.timeout=soon", []string{"stack.jenkins.timeout", "duration"}},
+		{"stack.jenkins.timeout=soon", []string{"stack.jenkins.timeout", "want a time with its unit"}},
 		{"stack.jenkins.timeout=0s", []string{"stack.jenkins.timeout", "90s"}},
 		{"stack.jenkins.executors=1", []string{"stack.jenkins.executors", "wait for ever"}},
 		{"stack.minio.bucket=A_b", []string{"stack.minio.bucket"}},
