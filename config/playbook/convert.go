@@ -230,8 +230,8 @@ func (c *converter) convert(deployed map[string]bool) {
 	c.images()
 	c.jobs()
 	c.stack(deployed)
-	c.kubeconfig()
 	c.release()
+	c.kubeconfig()
 	if c.err != nil {
 		return
 	}
@@ -260,7 +260,8 @@ func (c *converter) located(err error) error {
 	return fmt.Errorf("%s: %w", c.entry.place, err)
 }
 
-// release names the catalogue: that of the first tag, if there is one.
+// release names the catalogue: that of the first tag, if there is one, and
+// otherwise the newest, as tags such as latest are nearer to that than to any.
 func (c *converter) release() {
 	for _, tag := range c.site.DockerTags {
 		for _, release := range c.options.Releases {
@@ -271,9 +272,8 @@ func (c *converter) release() {
 			}
 		}
 	}
-	at := c.entry.place
-	if v := c.given("docker_tags"); v != nil {
-		at = v.place
+	if n := len(c.options.Releases); n > 0 {
+		c.site.Release = c.options.Releases[n-1]
 	}
-	c.note(at, "docker_tags", "there is no catalogue of test cases for these tags: that of "+c.site.Release+" is used (another: --set release=RELEASE), and verdicts are those of that release")
+	c.note(c.place("docker_tags"), "docker_tags", "no tag is a release with a catalogue of test cases: that of "+c.site.Release+" is used (another: --set release=RELEASE), and verdicts are those of that release")
 }

@@ -17,7 +17,8 @@ type Options struct {
 	// Address is that of this host, for ansible_default_ipv4.address. Empty
 	// is that of the default route.
 	Address string
-	// Releases are those that there is a catalogue of test cases for.
+	// Releases are those that there is a catalogue of test cases for, the
+	// oldest first.
 	Releases []string
 	// Given says whether a key of the site is set elsewhere, so that what the
 	// playbook says of it, and which cannot be had, does not matter.

@@ -283,7 +283,7 @@ func (c *converter) kubeconfigMount() (string, bool) {
 		}
 		host = from
 		for _, tag := range tags {
-			if to != kubeconfigTarget(tag.Name) {
+			if to != kubeconfigTarget(tag.Name, c.site.Release) {
 				return false
 			}
 		}
@@ -306,12 +306,15 @@ func (c *converter) kubeconfigMount() (string, bool) {
 
 var minorVersion = regexp.MustCompile(`^v1\.([0-9]{1,4})$`)
 
-// kubeconfigTarget is where the image of a release looks for its kubeconfig:
-// its user is root up to v1.23. Of another tag it is not known.
-func kubeconfigTarget(tag string) string {
+// kubeconfigTarget is where xtci mounts the kubeconfig, which is where the
+// images of a release look for it: their user is root up to v1.23. A tag that
+// is no release is taken for one of the site's.
+func kubeconfigTarget(tag, release string) string {
 	match := minorVersion.FindStringSubmatch(tag)
 	if match == nil {
-		return ""
+		if match = minorVersion.FindStringSubmatch(release); match == nil {
+			return ""
+		}
 	}
 	if minor, err := strconv.Atoi(match[1]); err == nil && minor <= 23 {
 		return "/root/.kube/config"
