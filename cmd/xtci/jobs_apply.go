@@ -98,7 +98,7 @@ func runJobsDiff(ctx context.Context, a *app) error {
 	defer client.Close()
 	changes, err := client.Diff(ctx, want)
 	if err != nil {
-		return err
+		return a.withoutJenkins(err)
 	}
 	changes = slices.DeleteFunc(changes, func(c jenkins.Change) bool { return c.Action == jenkins.Keep })
 	hide := secretsIn(sites)
@@ -203,7 +203,7 @@ func (a *app) applyJobs(ctx context.Context, sites []config.Site, o jobsApplyOpt
 	}
 	defer client.Close()
 	if err := a.checkJenkins(ctx, client, needs, o.unchecked); err != nil {
-		return want, nil, 0, err
+		return want, nil, 0, a.withoutJenkins(err)
 	}
 	progress := term.NewProgress(a.err)
 	defer progress.Close()

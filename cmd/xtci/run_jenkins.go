@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -90,6 +91,14 @@ func (a *app) jenkinsClient(site config.Site) (*jenkins.Client, error) {
 	return jenkins.New(jenkins.ClientOptions{URL: endpoints.Jenkins, User: site.Stack.Jenkins.User, Password: site.Stack.Jenkins.Password, Log: a.log})
 }
 
+// withoutJenkins says what to do when nothing listens where Jenkins should.
+func (a *app) withoutJenkins(err error) error {
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return err
+	}
+	return fmt.Errorf("%w (no Jenkins is there: xtci up%s brings it up)", err, a.siteFlags())
+}
+
 // newCampaignTag is a build tag that a person can read and sort, of the
 // characters that Jenkins takes (spec/jenkins.md): v1_23-20261123-221530-K7Q2.
 func newCampaignTag(release string, now time.Time) string {
@@ -137,6 +146,9 @@ func (f *following) begin(ctx context.Context, o runOptions, fresh string) error
 	}
 	params[tagParameter] = f.tag
 	queued, err := f.client.Trigger(ctx, f.job, params)
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return f.app.withoutJenkins(err)
+	}
 	if err != nil {
 		return fmt.Errorf("%w (xtci jobs diff says whether the jobs are as the site wants them)", err)
 	}
@@ -152,10 +164,10 @@ func (f *following) attach(ctx context.Context, tag string) (err error) {
 	f.tag = tag
 	if tag != "" {
 		f.build, err = f.client.Find(ctx, f.job, tagParameter, tag)
-		return err
+	} else {
+		f.build, err = f.client.Find(ctx, f.job, "", "")
 	}
-	f.build, err = f.client.Find(ctx, f.job, "", "")
-	return err
+	return f.app.withoutJenkins(err)
 }
 
 // toItsEnd follows the build. At an interrupt it asks whether to abort it.

@@ -140,17 +140,41 @@ func newTestDB(a *app, store testdb.Store, o serveTestDBOptions) (*testdb.Server
 	return testdb.NewServer(store, options), nil
 }
 
-// openTestDB opens the database that a flag names, or the toolchain's own.
+// openTestDB opens the database that a flag names, or the toolchain's own, and
+// makes it if it is not there.
 func (a *app) openTestDB(ctx context.Context, db string) (*sqlstore.Store, error) {
 	if db == "" {
-		site, err := a.site()
+		own, err := a.ownTestDB()
 		if err != nil {
 			return nil, err
 		}
-		db = filepath.Join(site.Stack.Prefix, "testdb", "results.db")
-		if err := os.MkdirAll(filepath.Dir(db), 0o700); err != nil {
+		if err := os.MkdirAll(filepath.Dir(own), 0o700); err != nil {
 			return nil, fmt.Errorf("make the folder of the test DB: %w (choose another with --db FILE)", err)
+		}
+		db = own
+	}
+	return sqlstore.Open(ctx, db)
+}
+
+// openFilledTestDB is openTestDB for who only reads: one that is not there is
+// a mistake.
+func (a *app) openFilledTestDB(ctx context.Context, db string) (*sqlstore.Store, error) {
+	if db == "" {
+		own, err := a.ownTestDB()
+		if err != nil {
+			return nil, err
+		}
+		db = own
+	}
+	if !sqlstore.IsPostgres(db) {
+		if _, err := os.Stat(db); err != nil {
+			return nil, usage(fmt.Errorf("open the test DB: %w (name it with --db FILE)", err))
 		}
 	}
 	return sqlstore.Open(ctx, db)
+}
+
+func (a *app) ownTestDB() (string, error) {
+	site, err := a.site()
+	return filepath.Join(site.Stack.Prefix, "testdb", "results.db"), err
 }

@@ -111,7 +111,7 @@ func newExportCmd(a *app, db *string) *cobra.Command {
 			if !slices.Contains(known, testdb.Collection(collection)) {
 				return usage(fmt.Errorf("--collection %s: want one of %v", collection, known))
 			}
-			store, err := a.openTestDB(cmd.Context(), *db)
+			store, err := a.openFilledTestDB(cmd.Context(), *db)
 			if err != nil {
 				return err
 			}
@@ -131,7 +131,7 @@ func newBackupCmd(a *app, db *string) *cobra.Command {
 		Example: "  xtci testdb backup results-2026-11.db",
 		Args:    exactArgs("FILE"),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			store, err := a.openTestDB(cmd.Context(), *db)
+			store, err := a.openFilledTestDB(cmd.Context(), *db)
 			if err != nil {
 				return err
 			}

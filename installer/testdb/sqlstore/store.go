@@ -59,13 +59,18 @@ type dialect interface {
 	backup(ctx context.Context, file string) error
 }
 
+// IsPostgres says whether a DSN is that of a PostgreSQL database, and not a file.
+func IsPostgres(dsn string) bool {
+	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
+}
+
 // Open opens the database of a DSN, brings its schema up to date and starts
 // the writer. The DSN is the URL of a PostgreSQL database (postgres://...), or
 // the path of an SQLite file, which is made if it is not there, for its owner
 // alone.
 func Open(ctx context.Context, dsn string) (*Store, error) {
 	open := openSQLite
-	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
+	if IsPostgres(dsn) {
 		open = openPostgres
 	}
 	s, err := open(ctx, dsn)
