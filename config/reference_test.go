@@ -140,6 +140,11 @@ func (w *referenceWriter) section(prefix string, value reflect.Value) {
 	}
 }
 
+// anchor is the fragment that leads to the section of a key.
+func anchor(key string) string {
+	return strings.NewReplacer(".", "", "[", "", "]", "").Replace(key)
+}
+
 // A subsection is a key with keys of its own.
 type subsection struct {
 	key   string
@@ -166,7 +171,7 @@ func (w *referenceWriter) rows(prefix string, value reflect.Value) []subsection 
 		if strings.Contains(prefix, "[]") { // it is never written as a whole
 			shown = name
 		}
-		fmt.Fprintf(&w.text, "| `%s` | %s | %s | %s |\n", shown, typeName(field.Type), defaultText(v), w.meaning(value.Type(), field.Name))
+		kind := typeName(field.Type)
 		if element, list := structBelow(field.Type); element != nil {
 			sub := subsection{key, reflect.Zero(element)}
 			if list {
@@ -175,7 +180,9 @@ func (w *referenceWriter) rows(prefix string, value reflect.Value) []subsection 
 				sub.value = v
 			}
 			below = append(below, sub)
+			kind = fmt.Sprintf("[%s](#%s)", kind, anchor(sub.key))
 		}
+		fmt.Fprintf(&w.text, "| `%s` | %s | %s | %s |\n", shown, kind, defaultText(v), w.meaning(value.Type(), field.Name))
 	}
 	return below
 }
