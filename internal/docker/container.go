@@ -175,7 +175,7 @@ const (
 
 // removed waits until a container is gone.
 func (e *Engine) removed(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, removedTime, fmt.Errorf("Docker is removing it, but has not after %s", removedTime))
+	ctx, cancel := context.WithTimeoutCause(ctx, removedTime, fmt.Errorf("it is being removed, but is still there after %s", removedTime))
 	defer cancel()
 	tick := time.NewTicker(removedPoll)
 	defer tick.Stop()
