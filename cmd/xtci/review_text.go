@@ -50,7 +50,11 @@ func (p *reviewPrinter) section(title string) {
 func (p *reviewPrinter) head(archive string, i artifacts.Integrity) {
 	from := p.a.Provenance
 	p.line("archive:   %s", term.Plain(archive))
-	p.line("campaign:  %s, RC2 of %s", p.a.BuildTag, from.Release)
+	of := "RC2 of " + from.Release
+	if !p.a.Catalog.Specified() {
+		of = "tests of " + from.Release
+	}
+	p.line("campaign:  %s, %s", p.a.BuildTag, of)
 	if from.KubernetesVersion != "" {
 		p.line("cluster:   Kubernetes %s", term.Plain(from.KubernetesVersion))
 	}
