@@ -209,6 +209,15 @@ func (o runOptions) plan(site config.Site, catalog *testcases.Catalog) (testcase
 			return testcases.Plan{}, err
 		}
 	}
+	if o.tier != "" {
+		var tiers []string
+		for _, phase := range catalog.Phases {
+			tiers = append(tiers, phase.Name)
+		}
+		if !slices.Contains(tiers, o.tier) {
+			return testcases.Plan{}, usage(fmt.Errorf("--tier %s: want one of %s", o.tier, strings.Join(tiers, ", ")))
+		}
+	}
 	plan := testcases.Plans(site, catalog, scope)[0].Select(func(c *testcases.Case) bool {
 		return (len(o.tests) == 0 || slices.Contains(o.tests, c.Name)) && (o.tier == "" || c.Tier == o.tier) && !slices.Contains(o.skip, c.Name)
 	})

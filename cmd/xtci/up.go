@@ -121,7 +121,7 @@ func (a *app) generatePasswords(site *config.Site) error {
 		fmt.Fprintf(a.err, "no password is a default one: %s keeps those that were generated\n", site.Secrets())
 		return nil
 	}
-	fmt.Fprintf(a.err, "generated %s\nread them with: cat %s\n", strings.Join(keys, ", "), site.Secrets())
+	fmt.Fprintf(a.err, "generated %s in %s\n", count(len(keys), "password"), site.Secrets())
 	return nil
 }
 
@@ -168,13 +168,13 @@ func (a *app) printStack(site config.Site, stack *installer.Stack, result *insta
 	}
 	if jobs != nil {
 		jobs.print(&text)
-		fmt.Fprintf(&text, "log in to Jenkins as %s, with stack.jenkins.password of the site\n", site.Stack.Jenkins.User)
+		fmt.Fprintf(&text, "log in to Jenkins as %s, with stack.jenkins.password\n", site.Stack.Jenkins.User)
 	}
 	if len(site.DefaultPasswords()) > 0 {
 		text.WriteString("passwords are default ones: xtci up --generate-passwords makes strong ones\n")
 	}
 	if _, err := os.Stat(site.Secrets()); err == nil {
-		fmt.Fprintf(&text, "generated passwords: cat %s\n", site.Secrets())
+		fmt.Fprintf(&text, "passwords that were generated: cat %s\n", site.Secrets())
 	}
 	_, err := io.WriteString(a.out, text.String())
 	return err
