@@ -29,6 +29,7 @@ packages() {
   set --
   have chromium || set -- "$@" chromium fonts-dejavu-core fonts-liberation
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || set -- "$@" postgresql
+  have git || set -- "$@" git
   have shellcheck || set -- "$@" shellcheck
   have ip || set -- "$@" iproute2
   have busybox || set -- "$@" busybox-static

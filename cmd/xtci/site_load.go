@@ -68,7 +68,7 @@ func (a *app) playbook(file string) (*playbook.Playbook, error) {
 	if err == nil && a.isFetched(file) {
 		a.asFetched(p)
 	}
-	return p, usage(err)
+	return p, usage(a.ofFetched(err))
 }
 
 // readStart reads enough of a file to see what it is.
@@ -97,8 +97,7 @@ func (a *app) isSet(key string) bool { return a.setTo(key) != "" }
 
 // sites are those of the file, each with environment and flags over it: one,
 // or the campaigns of a playbook.
-func (a *app) sites() (sites []config.Site, err error) {
-	defer func() { err = a.ofFetched(err) }()
+func (a *app) sites() ([]config.Site, error) {
 	file, err := a.siteFile()
 	if err != nil {
 		return nil, err
@@ -110,24 +109,25 @@ func (a *app) sites() (sites []config.Site, err error) {
 	options := config.Options{Environ: a.environ, Set: a.sets}
 	if read == nil {
 		if options.File = file.name; file.campaign > 0 {
-			return nil, usage(fmt.Errorf("%s#%d: it is no playbook: only those have several campaigns", file.name, file.campaign))
+			return nil, usage(fmt.Errorf("%s#%d: it is no playbook: only those have several campaigns", a.shown(file), file.campaign))
 		}
 		site, err := config.Load(options)
-		return []config.Site{site}, usage(err)
+		return []config.Site{site}, usage(a.ofFetched(err))
 	}
 	a.tell(read)
 	campaigns := read.Campaigns
 	if file.campaign > 0 {
 		if file.campaign > len(campaigns) {
-			return nil, usage(fmt.Errorf("%s#%d: it has %s%s", file.name, file.campaign, count(len(campaigns), "campaign"), choices(read)))
+			return nil, usage(fmt.Errorf("%s#%d: it has %s%s", a.shown(file), file.campaign, count(len(campaigns), "campaign"), choices(read)))
 		}
 		campaigns = campaigns[file.campaign-1 : file.campaign]
 	}
+	var sites []config.Site
 	for _, c := range campaigns {
 		options.Base = &c.Site
 		site, err := config.Load(options)
 		if err != nil {
-			return nil, usage(fmt.Errorf("%s:%d: %w", c.File, c.Line, err))
+			return nil, usage(a.ofFetched(fmt.Errorf("%s:%d: %w", c.File, c.Line, err)))
 		}
 		sites = append(sites, site)
 	}

@@ -90,8 +90,19 @@ func (g *gitGetter) fetch(ctx context.Context, git gitCommand) error {
 	if cause := context.Cause(watched); ctx.Err() == nil && cause != nil {
 		return cause
 	}
-	if err != nil && (strings.Contains(err.Error(), "couldn't find remote ref") || strings.Contains(err.Error(), "not our ref")) {
+	return explainGit(err, ref)
+}
+
+// explainGit says what to do about what git says.
+func explainGit(err error, ref string) error {
+	says := func(text string) bool { return err != nil && strings.Contains(err.Error(), text) }
+	switch {
+	case says("couldn't find remote ref"), says("not our ref"):
 		return fmt.Errorf("there is no branch, tag or whole commit %s in it: %w", ref, err)
+	case says("could not read Username"), says("Authentication failed"):
+		return fmt.Errorf("it wants a user and password, or others (git::https://USER:PASSWORD@HOST/..., or a credential helper of git's): %w", err)
+	case says("transport '"):
+		return fmt.Errorf("git's own configuration leads elsewhere (git config --get-regexp insteadOf): %w", err)
 	}
 	return err
 }
