@@ -55,13 +55,20 @@ func unreachable(err error) verdict {
 	text := err.Error()
 	for _, kind := range []error{docker.ErrUnavailable, docker.ErrPermission} {
 		if before, after, found := strings.Cut(text, kind.Error()); found && errors.Is(err, kind) {
-			if advice := strings.TrimLeft(after, ": "); advice != "" {
-				return fail(advice, "%s%s", before, kind.Error())
+			seen, advice := before+kind.Error(), strings.TrimLeft(after, ": ")
+			if cause, rest, found := strings.Cut(after, deniedText+": "); found { // the system's words are no advice
+				seen, advice = seen+cause+deniedText, rest
+			}
+			if advice != "" {
+				return fail(advice, "%s", seen)
 			}
 		}
 	}
 	return fail("start Docker (sudo systemctl start docker), or set DOCKER_HOST to where it is", "%s", text)
 }
+
+// deniedText is how the system says that a file may not be used.
+var deniedText = os.ErrPermission.Error()
 
 // majorMinor reads the first two numbers of a version, such as
 // 20.10.24+dfsg1 or v1.23.17.

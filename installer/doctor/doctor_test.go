@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -134,6 +135,19 @@ func TestInterrupted(t *testing.T) {
 			t.Error("did not wait for the check to clean up")
 		}
 	})
+}
+
+// What the system said was seen; what is to be done is what xtci says.
+func TestNoPermissionIsNoAdvice(t *testing.T) {
+	t.Parallel()
+	err := fmt.Errorf("connect to Docker Engine: %w: dial unix /s: connect: permission denied: run this as root", docker.ErrPermission)
+	v := unreachable(err)
+	if want := "connect to Docker Engine: " + docker.ErrPermission.Error() + ": dial unix /s: connect: permission denied"; v.seen != want {
+		t.Errorf("seen: %s, want %s", v.seen, want)
+	}
+	if want := "run this as root"; v.advice != want {
+		t.Errorf("to do: %s, want %s", v.advice, want)
+	}
 }
 
 func TestDockerChecks(t *testing.T) {
