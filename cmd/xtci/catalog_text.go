@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/anuket-project/xtci/internal/term"
 	"github.com/anuket-project/xtci/testcases"
 )
 
@@ -38,7 +39,7 @@ func writeCatalog(w io.Writer, catalog *testcases.Catalog) error {
 			requirement = c.Requirements[0]
 		}
 		rows = append(rows, []string{
-			c.Name, c.Tier, mandatoryOf(catalog, c), levelOf(c), catalog.Execution(c), c.Driver, count, requirement,
+			c.Name, c.Tier, mandatoryOf(catalog, c), levelOf(c), catalog.Execution(c), count, requirement, c.Driver,
 		})
 	}
 	b := bufio.NewWriter(w)
@@ -47,14 +48,16 @@ func writeCatalog(w io.Writer, catalog *testcases.Catalog) error {
 		fmt.Fprintln(b, catalog.Specification.URL)
 	}
 	fmt.Fprintln(b)
-	err = writeTable(b, "", []string{"CASE", "TIER", "MANDATORY", "LEVEL", "EXECUTION", "DRIVER", "SPECS", "REQUIREMENT"}, rows)
+	var table strings.Builder
+	err = writeTable(&table, "", []string{"CASE", "TIER", "MANDATORY", "LEVEL", "EXECUTION", "SPECS", "REQUIREMENT", "DRIVER"}, rows)
+	fmt.Fprint(b, term.CutLines(w, table.String()))
 	fmt.Fprintf(b, "\n%d cases of %s in the order in which they run, %d mandatory. %s\n", len(rows), catalog.Release, mandatory, specsText(catalog))
 	switch {
 	case !catalog.Specified():
 		fmt.Fprintln(b, "No version of RC2 is of this release: no case is mandatory, and no cluster can be conformant.")
 	case len(catalog.Contradictions)+len(catalog.Trace().NotCovered) > 0:
-		fmt.Fprintf(b, "The specifications contradict themselves in %d places, and %d requirements have no case: see xtci catalog --trace.\n",
-			len(catalog.Contradictions), len(catalog.Trace().NotCovered))
+		fmt.Fprintf(b, "The specifications contradict themselves in %s; requirements without a case: %d. xtci catalog --trace lists both.\n",
+			count(len(catalog.Contradictions), "place"), len(catalog.Trace().NotCovered))
 	}
 	for _, note := range catalog.Notes {
 		writeText(b, "", note)

@@ -144,7 +144,8 @@ func (p *reviewPrinter) cases(title string, mandatory bool) {
 		return
 	}
 	p.section(title)
-	w := tabwriter.NewWriter(p.w, 0, 0, 2, ' ', 0)
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  CASE\tVERDICT\tRECORDED\tDERIVED\tPASSED\tFAILED\tERRORS\tSKIPPED\tMISSING\tREQUIREMENT")
 	named := map[string]bool{}
 	for _, o := range of {
@@ -160,8 +161,9 @@ func (p *reviewPrinter) cases(title string, mandatory bool) {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t%s\n", o.Case.Name, verdict, criteriaWord(o.Recorded), criteriaWord(o.Derived),
 			o.Counts.Passed, o.Counts.Failed, o.Counts.Errors, o.Counts.Skipped, o.Counts.Missing, requirement)
 	}
+	_ = w.Flush() // to memory
 	if p.err == nil {
-		p.err = w.Flush()
+		_, p.err = io.WriteString(p.w, term.CutLines(p.w, table.String())) // links follow below it
 	}
 	for _, id := range slices.Sorted(maps.Keys(named)) {
 		if requirement, ok := p.a.Catalog.Requirement(id); ok {
