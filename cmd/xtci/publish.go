@@ -13,6 +13,7 @@ import (
 
 	"github.com/anuket-project/xtci/artifacts"
 	"github.com/anuket-project/xtci/config"
+	"github.com/anuket-project/xtci/internal/term"
 	"github.com/anuket-project/xtci/testcases"
 	"github.com/anuket-project/xtci/testcases/runner"
 )
@@ -122,6 +123,9 @@ func (a *app) printArchived(made archived) error {
 		return a.printJSON(made)
 	}
 	fmt.Fprintf(a.out, "verdict: %s\n", made.Verdict)
+	for _, reason := range made.Reasons {
+		fmt.Fprintf(a.out, "  %s\n", term.Plain(reason))
+	}
 	fmt.Fprintf(a.out, "signed with key %s\n", made.Key)
 	if !made.download {
 		_, err := fmt.Fprintf(a.out, "archive: %s\n", made.Archive)

@@ -190,16 +190,19 @@ func newHelpCmd(root *cobra.Command) *cobra.Command {
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./=:,@%+-]+$`)
 
+// shellWord is a value as it is typed in a shell.
+func shellWord(value string) string {
+	if plainWord.MatchString(value) {
+		return value
+	}
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+}
+
 // siteFlags repeats, for a command line that is suggested, the flags that say
 // where the site is.
 func (a *app) siteFlags() string {
 	var flags strings.Builder
-	add := func(flag, value string) {
-		if !plainWord.MatchString(value) {
-			value = "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
-		}
-		flags.WriteString(" " + flag + " " + value)
-	}
+	add := func(flag, value string) { flags.WriteString(" " + flag + " " + shellWord(value)) }
 	if a.configFile != "" {
 		add("--config", a.plainSite())
 	}

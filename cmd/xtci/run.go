@@ -168,7 +168,7 @@ func runReplay(ctx context.Context, a *app, site config.Site, o runOptions) (err
 	})
 	_ = show.Close() // cannot fail
 	if err != nil {
-		return fmt.Errorf("%w\n%s", err, a.goOn(journal.Tag))
+		return fmt.Errorf("%w\n%s", err, a.goOn(journal.Tag, o))
 	}
 	return a.replayed(show, journal.Tag, summary)
 }

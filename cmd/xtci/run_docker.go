@@ -7,6 +7,8 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/anuket-project/xtci/config"
 	"github.com/anuket-project/xtci/installer/testdb"
@@ -92,19 +94,43 @@ func runDocker(ctx context.Context, a *app, site config.Site, o runOptions) (err
 	})
 	_ = show.Close() // cannot fail
 	if err != nil && !errors.Is(err, runner.ErrDrained) {
-		return fmt.Errorf("%w\n%s", err, a.goOn(journal.Tag))
+		return fmt.Errorf("%w\n%s", err, a.goOn(journal.Tag, o))
 	}
-	return a.archiveRun(ctx, show, journal.Tag, results, summary, err)
+	return a.archiveRun(ctx, show, journal.Tag, o, results, summary, err)
 }
 
-// goOn says how a campaign goes on that was not run to its end.
-func (a *app) goOn(tag string) string {
-	return fmt.Sprintf("campaign %s can go on: run the same again with --tag %s --resume", tag, tag)
+// goOn says how a campaign goes on that was not run to its end, with the whole
+// command: without the flags that it began with, another would go on.
+func (a *app) goOn(tag string, o runOptions) string {
+	var flags strings.Builder
+	add := func(flag, value string) { flags.WriteString(" " + flag + " " + shellWord(value)) }
+	if o.replay != "" {
+		add("--replay", o.replay)
+	}
+	if o.scope != string(testcases.ScopeAll) {
+		add("--scope", o.scope)
+	}
+	if o.tier != "" {
+		add("--tier", o.tier)
+	}
+	if len(o.tests) > 0 {
+		add("--tests", strings.Join(o.tests, ","))
+	}
+	if len(o.skip) > 0 {
+		add("--skip", strings.Join(o.skip, ","))
+	}
+	if o.retries > 0 {
+		add("--retry-failed", strconv.Itoa(o.retries))
+	}
+	if o.noStack {
+		flags.WriteString(" --no-stack")
+	}
+	return fmt.Sprintf("campaign %s can go on: xtci run --resume --tag %s%s%s", tag, tag, &flags, a.siteFlags())
 }
 
 // archiveRun makes the archive of what ran, also of a campaign that was
 // stopped between jobs, and answers with the verdict.
-func (a *app) archiveRun(ctx context.Context, show *runView, tag string, from *results, summary runner.Summary, stopped error) error {
+func (a *app) archiveRun(ctx context.Context, show *runView, tag string, o runOptions, from *results, summary runner.Summary, stopped error) error {
 	if err := a.printSummary(tag, summary); err != nil {
 		return err
 	}
@@ -120,7 +146,7 @@ func (a *app) archiveRun(ctx context.Context, show *runView, tag string, from *r
 	}
 	switch {
 	case stopped != nil:
-		return fmt.Errorf("%w\n%s", stopped, a.goOn(tag))
+		return fmt.Errorf("%w\n%s", stopped, a.goOn(tag, o))
 	case !summary.Good() || made.Verdict != testcases.Conformant: // whatever the containers said
 		return errNo
 	}

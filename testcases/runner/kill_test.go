@@ -362,7 +362,7 @@ func TestInterruptedProgramSaysHowToGoOn(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(stderr), "\n")
 	last := lines[max(len(lines)-2, 0):]
-	if !strings.HasPrefix(last[0], "xtci: interrupted: ") || !strings.Contains(last[len(last)-1], "campaign "+killTag+" can go on: run the same again with --tag "+killTag+" --resume") {
+	if !strings.HasPrefix(last[0], "xtci: interrupted: ") || !strings.Contains(last[len(last)-1], "campaign "+killTag+" can go on: xtci run --resume --tag "+killTag+" --replay ") {
 		t.Errorf("stderr ends with %q", last)
 	}
 	if k.half(0) {
