@@ -96,7 +96,7 @@ func TestPublishFromTheStack(t *testing.T) {
 	if code != exitGood {
 		t.Fatalf("exit %d, %s", code, stderr)
 	}
-	want := regexp.MustCompile(`^verdict: not conformant\n(  [a-z_]+: .+\n){8}signed with key SHA256:\S+\nAll data were successfully published:\n\nhttp://files\.example:8181/` + p.tag + `\.zip\n$`)
+	want := regexp.MustCompile(`^verdict: not conformant\n(  [a-z0-9_]+: .+\n){8}signed with key SHA256:\S+\nAll data were successfully published:\n\nhttp://files\.example:8181/` + p.tag + `\.zip\n$`)
 	if !want.MatchString(stdout) {
 		t.Errorf("stdout %q", stdout)
 	}
