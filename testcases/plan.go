@@ -317,7 +317,7 @@ func (p planner) container(suite config.Suite, tag config.DockerTag) Container {
 		volumes = suite.Volumes
 	}
 	if p.site.Kubeconfig != "" {
-		volume := p.site.Kubeconfig + ":" + kubeconfigTarget(p.catalog, tag.Name)
+		volume := p.site.Kubeconfig + ":" + p.catalog.KubeconfigTarget(tag.Name)
 		if p.site.Wiring != config.WiringClassic {
 			// What a container writes there, xtci and kubectl on the host would
 			// run: a kubeconfig can name programs.
@@ -333,13 +333,13 @@ func (p planner) container(suite config.Suite, tag config.DockerTag) Container {
 
 var minorVersion = regexp.MustCompile(`^v1\.([0-9]{1,4})\b`)
 
-// kubeconfigTarget is where an image looks for its kubeconfig: where the
+// KubeconfigTarget is where an image looks for its kubeconfig: where the
 // catalogue says, unless the tag is of another release. The user of the images
 // is root up to v1.23, and another from v1.24 on (spec/jobs.md).
-func kubeconfigTarget(catalog *Catalog, tag string) string {
+func (c *Catalog) KubeconfigTarget(tag string) string {
 	match := minorVersion.FindStringSubmatch(tag)
-	if match == nil || match[0] == catalog.Release {
-		return catalog.Kubeconfig
+	if match == nil || match[0] == c.Release {
+		return c.Kubeconfig
 	}
 	if minor, err := strconv.Atoi(match[1]); err == nil && minor <= 23 {
 		return "/root/.kube/config"

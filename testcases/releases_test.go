@@ -114,7 +114,7 @@ func TestContainersOfARelease(t *testing.T) {
 			t.Errorf("%s: %d cases in %d phases, want 24 in 5", catalog.Release, byDefault, len(catalog.Phases))
 		}
 		// a site may name a tag of another release than its own
-		if got := kubeconfigTarget(loadV123(t), catalog.Release); got != catalog.Kubeconfig {
+		if got := loadV123(t).KubeconfigTarget(catalog.Release); got != catalog.Kubeconfig {
 			t.Errorf("%s: kubeconfig is %s, by the tag %s", catalog.Release, catalog.Kubeconfig, got)
 		}
 	}
@@ -223,7 +223,7 @@ func TestKubeconfigOfATag(t *testing.T) {
 		"v1.29": "/there", "v1.29-arm64": "/there", "latest": "/there", "": "/there",
 		"v1.23": "/root/.kube/config", "v1.9": "/root/.kube/config", "v1.24-x": "/home/xtesting/.kube/config", "v1.99": "/home/xtesting/.kube/config",
 	} {
-		if got := kubeconfigTarget(catalog, tag); got != want {
+		if got := catalog.KubeconfigTarget(tag); got != want {
 			t.Errorf("%q: %s, want %s", tag, got, want)
 		}
 	}
