@@ -28,6 +28,9 @@ const exitStatus = `EXIT STATUS
 // errNo is the answer no: what there is to say has been printed.
 var errNo = errors.New("the answer is no")
 
+// errWrong is input that is wrong: what there is to say has been printed.
+var errWrong = errors.New("the input is wrong")
+
 // A usageError is wrong use or bad input.
 type usageError struct{ err error }
 
@@ -49,6 +52,8 @@ func (a *app) exitCode(err error) int {
 		return exitGood
 	case errors.Is(err, errNo):
 		return exitNo
+	case errors.Is(err, errWrong):
+		return exitUsage
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintf(a.err, "xtci: interrupted%s\n", term.PlainLines(strings.ReplaceAll(": "+err.Error(), ": "+context.Canceled.Error(), "")))
 		return exitInterrupted

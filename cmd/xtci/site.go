@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -123,71 +122,6 @@ func writeSites(a *app, dir string, campaigns []playbook.Campaign, findings []pl
 		if _, err := fmt.Fprintln(a.out, term.Plain(file)); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func newLintCmd(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "lint [FILE]",
-		Short: "Say what of a site or playbook has no effect",
-		Long: `lint reads a site or a playbook, and lists what in it has no effect here, with
-file and line, and what is used instead. Without FILE it is that of --site.
-
-` + exitStatus,
-		Example: `  xtci lint site.yml
-  xtci lint -o json site.yml`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runLint(cmd.Context(), a, args) },
-	}
-}
-
-func runLint(ctx context.Context, a *app, args []string) error {
-	if len(args) > 0 {
-		a.configFile = args[0]
-		if err := a.fetchSite(ctx); err != nil {
-			return err
-		}
-	}
-	file, err := a.siteFile()
-	if err != nil {
-		return err
-	}
-	if file.name == "" {
-		return usage(errors.New("lint: name the site or playbook"))
-	}
-	read, err := a.playbook(file.name)
-	if err != nil {
-		return err
-	}
-	a.told = true // here is all of it
-	if _, err := a.sites(); err != nil {
-		return err
-	}
-	findings := []playbook.Finding{}
-	if read != nil {
-		findings = append(findings, read.Findings...)
-	}
-	warnings := 0
-	for _, f := range findings {
-		if f.Level == playbook.LevelWarning {
-			warnings++
-		}
-		if !a.json() {
-			if _, err := fmt.Fprintln(a.out, term.Plain(f.String())); err != nil {
-				return err
-			}
-		}
-	}
-	if a.json() {
-		if err := a.printJSON(map[string]any{"file": a.shown(file), "playbook": read != nil, "warnings": warnings, "findings": findings}); err != nil {
-			return err
-		}
-	} else if _, err := fmt.Fprintf(a.out, "%s: %s, %s\n", term.Plain(a.shown(file)), count(warnings, "warning"), count(len(findings)-warnings, "note")); err != nil {
-		return err
-	}
-	if warnings > 0 {
-		return errNo
 	}
 	return nil
 }
