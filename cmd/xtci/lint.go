@@ -126,7 +126,7 @@ func (a *app) lint(file siteFile) (lintReport, error) {
 		err = a.lintCampaigns(&report, file, read)
 	}
 	if err != nil {
-		report.Findings = append(report.Findings, unusableSite(report.File, err))
+		report.Findings = append(report.Findings, unusableSite(report.File, file.name, err))
 	}
 	report.sort()
 	return report, err
@@ -172,7 +172,7 @@ func (a *app) lintCampaigns(report *lintReport, file siteFile, read *playbook.Pl
 func (a *app) lintSite(site config.Site, ofRole bool, branch string) ([]lint.Finding, error) {
 	catalog, err := testcases.Load(site.Release)
 	if err != nil {
-		return []lint.Finding{{Rule: lint.ReleaseUnknown, Level: lint.LevelError, Key: "release", Text: err.Error()}}, nil
+		return []lint.Finding{{Rule: lint.ReleaseUnknown, Level: lint.LevelError, Key: "release", Text: err.Error()}}, nil //nolint:nilerr // it is a finding
 	}
 	found, err := lint.Check(lint.Subject{Site: site, Catalog: catalog, Playbook: ofRole, Branch: branch})
 	if err != nil {
@@ -198,7 +198,7 @@ func (a *app) lintJobs(site config.Site) error {
 	if _, ok := errors.AsType[*usageError](err); ok {
 		return err
 	}
-	return nil //nolint:nilerr // other errors are not the site's
+	return nil // other errors are not the site's
 }
 
 // ofPlaybookReader gives what was said of a playbook its rules.
@@ -230,10 +230,20 @@ func ofPlaybookReader(findings []playbook.Finding) ([]lintFinding, error) {
 // inFile is how errors begin that know where in a file they are.
 var inFile = regexp.MustCompile(`^(?:read the site: )?([^\s:][^:\n]*):([0-9]+): `)
 
-// unusableSite is a finding out of the error of a site that does not load.
-func unusableSite(file string, err error) lintFinding {
-	f := lintFinding{Level: lint.LevelError, Rule: lint.SiteUnusable, File: file, Text: err.Error()}
-	if at := inFile.FindStringSubmatch(f.Text); at != nil {
+// unusableSite is a finding out of the error of a site that does not load: of
+// what people know as shown.
+func unusableSite(shown, file string, err error) lintFinding {
+	f := lintFinding{Level: lint.LevelError, Rule: lint.SiteUnusable, File: shown, Text: err.Error()}
+	if wrong, ok := errors.AsType[*config.ValueError](err); ok {
+		f.Key, f.Text = wrong.Key, strings.TrimPrefix(wrong.Error(), wrong.Key+": ")
+		if strings.HasPrefix(wrong.Advice, "it is the same as stack.") {
+			f.Rule = lint.PortTwice
+		}
+		if lines, err := config.Lines(file); err == nil {
+			_, f.Line = locateIn(shown, lines)(wrong.Key)
+		}
+	}
+	if at := inFile.FindStringSubmatch(err.Error()); at != nil {
 		if line, err := strconv.Atoi(at[2]); err == nil {
 			f.File, f.Line, f.Text = at[1], line, strings.TrimPrefix(f.Text, at[0])
 		}

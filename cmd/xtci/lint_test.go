@@ -118,7 +118,7 @@ func TestUnusableSite(t *testing.T) {
 		`https://a/b:9: no`:            {File: "site", Text: `https://a/b:9: no`},
 	} {
 		want.Level, want.Rule = lint.LevelError, lint.SiteUnusable
-		if got := unusableSite("site", errText(text)); got != want {
+		if got := unusableSite("site", "missing", errText(text)); got != want {
 			t.Errorf("%s becomes %+v", text, got)
 		}
 	}

@@ -109,12 +109,15 @@ func TestCheck(t *testing.T) {
 		"timeouts of campaigns": {
 			change: func(s *Subject) {
 				s.Site.Jobs.Wrappers = []config.JobWrapper{
-					{Timeout: &config.JobTimeout{Timeout: 3}}, {Timeout: &config.JobTimeout{Timeout: 2}},
+					{Timeout: &config.JobTimeout{Timeout: 3}},
+					{Timeout: &config.JobTimeout{Timeout: 2}},
 					{Timeout: &config.JobTimeout{Timeout: 60, Type: "likely-stuck"}},
+					{Timeout: &config.JobTimeout{Timeout: 1, Type: "no-activity"}},
+					{Timeout: &config.JobTimeout{Type: "likely-stuck"}},
 				}
 			},
 			want: []string{
-				"warning timeout-ignored jobs.wrappers[1]: 2 minutes, and takes 3",
+				"warning timeout-ignored jobs.wrappers[1]: 2 min, and takes 3 min",
 				"warning timeout-ignored jobs.wrappers[2]: with likely-stuck",
 			},
 		},

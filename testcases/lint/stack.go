@@ -10,7 +10,8 @@ import (
 )
 
 // leastTimeout, in minutes, is the shortest that Jenkins's plugin build-timeout
-// keeps: a shorter one becomes that (BuildTimeoutWrapper.MINIMUM_TIMEOUT_MILLISECONDS).
+// keeps, save for no-activity: a shorter one becomes that
+// (BuildTimeoutWrapper.MINIMUM_TIMEOUT_MILLISECONDS).
 const leastTimeout = 3
 
 func (c *checker) timeouts() {
@@ -33,8 +34,8 @@ func (c *checker) timeouts() {
 		case t == nil:
 		case t.Type == "likely-stuck" && t.Timeout > 0:
 			c.find(TimeoutIgnored, key, "Jenkins ignores the %d minutes: with likely-stuck it finds out itself how long is too long", t.Timeout)
-		case t.Timeout < leastTimeout && t.Type != "likely-stuck":
-			c.find(TimeoutIgnored, key, "Jenkins ignores %d minutes, and takes %d, which is the least", t.Timeout, leastTimeout)
+		case t.Timeout < leastTimeout && (t.Type == "" || t.Type == "absolute" || t.Type == "elastic"):
+			c.find(TimeoutIgnored, key, "Jenkins ignores the timeout of %d min, and takes %d min, which is the least", t.Timeout, leastTimeout)
 		}
 	}
 }
