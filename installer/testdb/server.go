@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/anuket-project/xtci/internal/httpserve"
 )
 
 // Options are what a server does beyond the old one, and what it is given.
@@ -293,8 +295,6 @@ const (
 	writeTime  = 60 * time.Second
 	idleTime   = 2 * time.Minute
 	maxHeader  = 64 << 10
-	// stopTime is how long requests may go on after the stop.
-	stopTime = 10 * time.Second
 )
 
 // Serve answers requests until ctx ends, then lets those that are under way
@@ -309,21 +309,5 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	select {
-	case err := <-served:
-		return fmt.Errorf("serve the test DB on %s: %w", l.Addr(), err)
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
-	defer cancel()
-	err := server.Shutdown(stop)
-	if err != nil {
-		err = fmt.Errorf("requests were cut that still ran %s after the stop: %w", stopTime, errors.Join(err, server.Close()))
-	}
-	if ended := <-served; !errors.Is(ended, http.ErrServerClosed) {
-		err = errors.Join(err, ended)
-	}
-	return err
+	return httpserve.Until(ctx, server, l, "the test DB", "requests")
 }
