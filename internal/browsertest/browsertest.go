@@ -1,4 +1,4 @@
-// Package browsertest starts a real browser for tests of pages.
+// Package browsertest looks at pages in a real browser, for tests of them.
 package browsertest
 
 import (
