@@ -106,6 +106,7 @@ func TestHarmlessDifferencesStayConformant(t *testing.T) {
 
 func TestAnOlderPatchReleaseIsConformant(t *testing.T) {
 	t.Parallel()
+	skipShort(t)
 	l := flawlessLab(t)
 	cases := []string{"sig_apps_serial", "sig_network", "sig_node"} // they select what varies
 	for _, name := range cases {
@@ -271,6 +272,7 @@ func TestProvenance(t *testing.T) {
 
 func TestSuitesOfSeveralClustersAreNoted(t *testing.T) {
 	t.Parallel()
+	skipShort(t)
 	l := flawlessLab(t)
 	l.edit(serialSuite, serialSuite+"/e2e.log", replace(t, "v1.23.17", "v1.21.1"))
 	var got []string
@@ -347,6 +349,7 @@ func TestFoldersWithASuffix(t *testing.T) {
 
 func TestWhatBelongsToNoCaseIsNoted(t *testing.T) {
 	t.Parallel()
+	skipShort(t)
 	l := flawlessLab(t)
 	l.files[greenTag+"/functest-kubernetes-v1.23-zip-3/console.log"] = &fstest.MapFile{}
 	l.files[greenTag+"/notes.txt"] = &fstest.MapFile{}

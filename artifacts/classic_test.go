@@ -191,6 +191,7 @@ func TestClassicCampaignAgreesWithTheTruthOfEveryRecord(t *testing.T) {
 
 func TestClassicCampaignMerged(t *testing.T) {
 	t.Parallel()
+	skipShort(t)
 	assessment := sharedClassic(t).Assessment
 	got, missing := map[string]int{}, map[string]int{}
 	for i := range assessment.Specs {

@@ -128,6 +128,7 @@ func TestPublishFromEveryStore(t *testing.T) {
 // that a review refuses.
 func TestPublishLeavesOutWhatNoArchiveCanHold(t *testing.T) {
 	t.Parallel()
+	skipShort(t)
 	l := flawlessLab(t)
 	dir := t.TempDir()
 	store := openStore(t, dir)

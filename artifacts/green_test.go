@@ -14,6 +14,7 @@ import (
 
 func TestFlawlessCampaignIsConformant(t *testing.T) {
 	t.Parallel()
+	skipShort(t)
 	a := flawlessLab(t).assess(t, nil)
 	if a.Verdict != testcases.Conformant || len(a.Reasons) != 0 || len(a.Outcomes) != 24 {
 		t.Errorf("verdict %s, %d outcomes, reasons %q", a.Verdict, len(a.Outcomes), a.Reasons)

@@ -275,3 +275,12 @@ func (l *lab) narrowed(cases []string) *testcases.Catalog {
 	narrow.Cases = slices.DeleteFunc(slices.Clone(narrow.Cases), func(c testcases.Case) bool { return !slices.Contains(cases, c.Name) })
 	return &narrow
 }
+
+// skipShort leaves out, of the tests that judge whole campaigns, all but one:
+// with the race detector each takes a minute.
+func skipShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: judges a whole campaign, as TestPublishFromEveryStore does")
+	}
+}

@@ -128,6 +128,7 @@ func TestSignedLiesAreNamed(t *testing.T) {
 // names a key is told that it signed nothing.
 func TestStrippedArchiveIsNoProof(t *testing.T) {
 	t.Parallel()
+	skipShort(t)
 	key := benchKey(t)
 	review := reviewClassic(t, ReviewOptions{Key: &key.PublicKey})
 	if review.Good() || review.Integrity.KnownKey || !strings.Contains(review.Integrity.Problems[1].Text, "signed nothing in it") {

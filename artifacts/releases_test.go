@@ -31,6 +31,7 @@ func otherLab(t *testing.T, release string, cases ...string) *lab {
 // answers for each.
 func TestNoListNoPass(t *testing.T) {
 	t.Parallel()
+	skipShort(t)
 	l := otherLab(t, "v1.29")
 	a := l.assess(t, nil)
 	if a.Verdict != testcases.NotConformant {
@@ -110,6 +111,7 @@ func TestNoSpecificationNoConformance(t *testing.T) {
 // that it is of.
 func TestEvidenceOfAnotherRelease(t *testing.T) {
 	t.Parallel()
+	skipShort(t)
 	l := flawlessLab(t)
 	for _, release := range testcases.Releases() {
 		if release == "v1.23" {

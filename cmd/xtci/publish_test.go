@@ -28,6 +28,9 @@ type pushedCampaign struct {
 // pushSample replays the sample campaign, and pushes what came out.
 func pushSample(t *testing.T) *pushedCampaign {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: replays and judges the whole sample")
+	}
 	p := &pushedCampaign{tag: "PUSHED000001", prefix: t.TempDir(), bucket: "xtesting", minio: miniotest.Start(t)}
 	var out bytes.Buffer
 	a := &app{out: &out, err: &out}

@@ -432,11 +432,10 @@ func TestBlocked(t *testing.T) {
 
 func TestStopEndsProcesses(t *testing.T) {
 	t.Parallel()
-	s := New(t, Options{KillAfter: 300 * time.Millisecond})
+	s := New(t, Options{})
 	u := admin(t, s)
 	mark := filepath.Join(t.TempDir(), "stopped")
 	u.create("trap", shell("trap 'echo cleaned; touch "+mark+"' EXIT\ntrap 'exit 1' TERM\nsleep 60"))
-	u.create("deaf", shell("trap '' TERM\nsleep 60"))
 	u.create("parent", multiJob("", phase("1", "PARALLEL", "SUCCESSFUL", "trap"), phase("2", "PARALLEL", "SUCCESSFUL", "never")))
 	u.create("never", shell("true"))
 	u.post("/job/parent/build")
@@ -450,6 +449,10 @@ func TestStopEndsProcesses(t *testing.T) {
 	if r := u.get("/job/never/1/api/json"); r.code != http.StatusNotFound {
 		t.Errorf("the next phase ran: %d", r.code)
 	}
+
+	s = New(t, Options{KillAfter: 300 * time.Millisecond})
+	u = admin(t, s)
+	u.create("deaf", shell("trap '' TERM\nsleep 60"))
 	u.post("/job/deaf/build")
 	eventually(t, "it runs", func() bool { return strings.Contains(s.Console("deaf", "1"), "+ sleep") })
 	u.post("/job/deaf/1/stop")
