@@ -342,7 +342,7 @@ func TestResultsFillTheDisk(t *testing.T) {
 		})
 	}
 	says("no space left on device")
-	for _, understood := range []string{"interrupt again", "--tag " + tag + " --resume"} { // nobody makes room
+	for _, understood := range []string{"interrupt again", "--resume --tag " + tag} { // nobody makes room
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}

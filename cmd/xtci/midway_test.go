@@ -422,7 +422,7 @@ func TestTheObjectStoreIsFullMidway(t *testing.T) {
 	m.await("the interrupt is understood", func(e happening) bool { return e.Event == "stopping" })
 	m.interrupt()
 	m.exits(exitInterrupted)
-	if !strings.Contains(m.errs.String(), "--tag "+m.tag+" --resume") {
+	if !strings.Contains(m.errs.String(), "--resume --tag "+m.tag) {
 		t.Errorf("it does not say how to go on: %s", m.errs)
 	}
 	disk.makeRoom()
